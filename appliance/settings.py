@@ -1,0 +1,211 @@
+"""Every setting there is: one table, one way to read it.
+
+A setting NAME is looked for, in this order, and the first source that has it wins:
+
+1. the environment variable `NAME`
+2. the file that the environment variable `NAME_FILE` names
+3. the file `/run/secrets/<name in lower case>`
+4. a line `NAME=value` of the file `.env` beside pyproject.toml
+5. the default
+
+`NAME` and `NAME_FILE` together are an error, as is a value that does not parse: nothing starts on a guess.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from appliance.errors import SettingError
+
+HOME = Path(__file__).resolve().parent.parent
+"""The checkout (or the image's copy of it): what holds appliance/, supervisord.conf and nginx.conf."""
+
+Effect = Literal["reload", "restart"]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().resolve()
+
+
+def _port(value: str) -> int:
+    port = _count(value)
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is 1 to 65535")
+    return port
+
+
+def _count(value: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", value):
+        raise ValueError("a whole number is needed")
+    return int(value)
+
+
+def _switch(value: str) -> bool:
+    words = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
+    try:
+        return words[value.lower()]
+    except KeyError:
+        raise ValueError("on or off is needed") from None
+
+
+def _addresses(value: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_address(part)) for part in _words(value))
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(part, strict=False)) for part in _words(value))
+
+
+def _words(value: str) -> list[str]:
+    return [part for part in re.split(r"[,\s]+", value) if part]
+
+
+def _mongo_kind(value: str) -> str:
+    if value not in ("auto", "mongod", "secantusdb"):
+        raise ValueError("auto, mongod or secantusdb is needed")
+    return value
+
+
+class Row(NamedTuple):
+    """What the table says of one setting."""
+
+    name: str
+    default: str | None
+    parse: Callable[[str], Any]
+    help: str
+    effect: Effect
+    secret: bool
+
+
+def _row(
+    name: str,
+    default: str | None,
+    parse: Callable[[str], Any],
+    help: str,
+    effect: Effect = "restart",
+    *,
+    secret: bool = False,
+) -> Any:
+    return dataclasses.field(metadata={"row": Row(name, default, parse, help, effect, secret)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The table. `None` stands for 'not given'."""
+
+    data: Path = _row("APPLIANCE_DATA", "./var", _path, "the folder that all state lies below")
+    http_port: int = _row("APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback")
+    https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", _port, "HTTPS")
+    bind: tuple[str, ...] = _row(
+        "APPLIANCE_BIND", "127.0.0.1", _addresses, "addresses that nginx listens on, separated by commas"
+    )
+    trusted_proxies: tuple[str, ...] = _row(
+        "APPLIANCE_TRUSTED_PROXIES", "", _networks, "networks whose X-Forwarded-For and -Proto are believed"
+    )
+    cpus: int | None = _row("APPLIANCE_CPUS", None, _count, "CPUs of the budget; default min(host, 16)")
+    mongodb_uri: str | None = _row(
+        "MONGODB_URI", None, _text, "use this MongoDB; the embedded one stays off", secret=True
+    )
+    redis_uri: str | None = _row(
+        "REDIS_URL", None, _text, "use this Redis; the embedded one stays off", secret=True
+    )
+    mongo_kind: str = _row(
+        "APPLIANCE_MONGO", "auto", _mongo_kind,
+        "embedded server: mongod, secantusdb, or auto (a mongod on PATH, else SecantusDB)",
+    )
+    admin_password: str | None = _row(
+        "APPLIANCE_ADMIN_PASSWORD", None, _text,
+        "password of the first admin; default: generated once into secrets/admin_password", secret=True,
+    )
+    secret_key: str | None = _row(
+        "SECRET_KEY", None, _text, "if set, the first active key that tokens are signed with", secret=True
+    )
+    token_hours: int = _row("APPLIANCE_TOKEN_HOURS", "24", _count, "hours that a login's token is valid")
+    rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")
+    log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _text, "debug, info, warning or error")
+
+
+FOLDERS = ("mongo", "redis", "lake", "files", "models", "secrets", "tls", "prometheus", "backups", "logs", "run")
+"""Folders below the data folder; each belongs to the appliance's user, mode 0700."""
+
+
+def rows() -> dict[str, Row]:
+    """The table by attribute of Settings."""
+    return {field.name: field.metadata["row"] for field in dataclasses.fields(Settings)}
+
+
+def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
+    """Settings from all sources. Raises SettingError, naming the setting and its source."""
+    return Settings(**{attribute: value for attribute, (value, _) in resolve(environ, dotenv=dotenv).items()})
+
+
+def resolve(
+    environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
+) -> dict[str, tuple[Any, str]]:
+    """Value and source ('environment', 'default', a file's path) of each attribute. Raises SettingError."""
+    env = os.environ if environ is None else environ
+    lines = _read_dotenv(dotenv or HOME / ".env")
+    return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
+
+
+def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[Any, str]:
+    text, source = _find(row, env, dotenv)
+    if text is None or (text == "" and row.default is None):
+        return None, source
+    try:
+        return row.parse(text), source
+    except ValueError as fault:
+        shown = "(secret)" if row.secret else repr(text)
+        raise SettingError(f"{row.name}={shown} from {source}: {fault}") from None
+
+
+def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[str | None, str]:
+    file_name = env.get(f"{row.name}_FILE")
+    if file_name and row.name in env:
+        raise SettingError(f"{row.name} and {row.name}_FILE are both set; unset one of them")
+    if row.name in env:
+        return env[row.name], "environment"
+    if file_name:
+        return _read_file(row.name, Path(file_name)), file_name
+    secret = Path("/run/secrets") / row.name.lower()
+    if secret.is_file():
+        return _read_file(row.name, secret), str(secret)
+    if row.name in dotenv:
+        return dotenv[row.name], ".env"
+    return row.default, "default"
+
+
+def _read_file(name: str, path: Path) -> str:
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingError(f"{name}: cannot read {path}: {fault}") from None
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name.strip()):
+            raise SettingError(f"{path}:{number}: not a line NAME=value")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found[name.strip()] = value
+    return found
