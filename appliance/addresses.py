@@ -1,0 +1,78 @@
+"""Where things are: the layout of the data folder, and the addresses of the two servers behind it.
+
+Everyone who opens a socket or a file of the data folder asks here, so that no path is written down twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from appliance.errors import CannotStart
+from appliance.settings import Settings
+
+DATABASE = "appliance"
+DATABASE_USER = "appliance"
+
+
+class Paths:
+    """The data folder's names. Nothing is created here; `runtime.folders` does that."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = Path(data)
+        self.mongo = self.data / "mongo"
+        self.redis = self.data / "redis"
+        self.files = self.data / "files"
+        self.secrets = self.data / "secrets"
+        self.tls = self.data / "tls"
+        self.logs = self.data / "logs"
+        self.run = self.data / "run"
+        self.pids = self.run / "pids"
+        self.lock = self.run / "lock"
+        self.maintenance = self.run / "maintenance"
+        self.redis_socket = self.run / "redis.sock"
+        self.supervisor_socket = self.run / "supervisor.sock"
+        self.mongo_port = self.run / "mongo.port"
+        self.redis_password = self.secrets / "redis_password"
+        self.mongo_password = self.secrets / "mongo_password"
+        self.admin_password = self.secrets / "admin_password"
+        self.certificate = self.tls / "self-signed.crt"
+        self.certificate_key = self.tls / "self-signed.key"
+
+    def api_socket(self, number: int) -> Path:
+        """The socket of `api-<number>`, counted from 1."""
+        return self.run / f"api-{number}.sock"
+
+
+def mongodb_uri(settings: Settings) -> str:
+    """MONGODB_URI, else the embedded server's address. Raises CannotStart before the first `appliance up`."""
+    if settings.mongodb_uri:
+        return settings.mongodb_uri
+    paths = Paths(settings.data)
+    password = quote(read_line(paths.mongo_password), safe="")
+    port = int(read_line(paths.mongo_port))
+    # directConnection: a one-node replica set would otherwise send us to the host name it knows itself by.
+    return (
+        f"mongodb://{DATABASE_USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+        "?authSource=admin&directConnection=true"
+    )
+
+
+def redis_url(settings: Settings) -> str:
+    """REDIS_URL, else the embedded server's socket. Raises CannotStart before the first `appliance up`."""
+    if settings.redis_uri:
+        return settings.redis_uri
+    paths = Paths(settings.data)
+    password = quote(read_line(paths.redis_password), safe="")
+    return f"unix://:{password}@{quote(str(paths.redis_socket))}"
+
+
+def read_line(path: Path) -> str:
+    """The one line of a small file of the data folder. Raises CannotStart when it is missing or empty."""
+    try:
+        text = path.read_text().strip()
+    except OSError as fault:
+        raise CannotStart(f"{path}: {fault.strerror}; run ./scripts/up, which creates it") from None
+    if not text:
+        raise CannotStart(f"{path} is empty; remove it and run ./scripts/up, which creates it")
+    return text

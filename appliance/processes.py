@@ -1,0 +1,62 @@
+"""What Linux tells about processes, and how a child dies with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that identify a process (proc(5))."""
+
+    state: str
+    parent: int
+    group: int
+    start_time: int
+    """Clock ticks since boot; with the boot id and the pid it names a process for good."""
+
+
+def die_with_parent(death: signal.Signals, parent: int) -> None:
+    """Have the kernel send `death` when the parent dies; end at once when `parent` is no longer the parent.
+
+    `parent` must have been learnt while it certainly lived (before a fork, or from multiprocessing's
+    parent_process()). The wish survives exec but not fork or a change of user (prctl(2)), so each
+    process asks for itself, after dropping privileges. It follows the parent's *thread* that forked.
+    """
+    if _libc.prctl(_PR_SET_PDEATHSIG, int(death), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        signal.signal(death, signal.SIG_DFL)
+        os.kill(os.getpid(), death)
+
+
+def find_stat(pid: int) -> Stat | None:
+    """None when there is no such process (any more)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command in parentheses may hold spaces and parentheses; what follows its last one is regular.
+    fields = text.rpartition(")")[2].split()
+    return Stat(fields[0], int(fields[1]), int(fields[2]), int(fields[19]))
+
+
+def start_time(pid: int) -> int | None:
+    """Clock ticks from boot to the start of the process; None when it does not exist."""
+    found = find_stat(pid)
+    return found.start_time if found else None
+
+
+def boot_id() -> str:
+    """Changes with each boot, so that start times of different boots are never compared."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
