@@ -67,6 +67,20 @@ def redis_url(settings: Settings) -> str:
     return f"unix://:{password}@{quote(str(paths.redis_socket))}"
 
 
+def front_url(settings: Settings) -> str:
+    """Where this machine itself reaches the appliance: `http://127.0.0.1:8080`, without a slash at the end.
+
+    Plain HTTP on loopback where nginx listens there; else HTTPS on the first address, whose certificate
+    a caller must not check, since it names other hosts.
+    """
+    for address, everywhere in (("127.0.0.1", "0.0.0.0"), ("[::1]", "::")):  # noqa: S104 - compared
+        if address.strip("[]") in settings.bind or everywhere in settings.bind:
+            return f"http://{address}:{settings.http_port}"
+    first = settings.bind[0]
+    host = f"[{first}]" if ":" in first else first
+    return f"https://{host}:{settings.https_port}"
+
+
 def read_line(path: Path) -> str:
     """The one line of a small file of the data folder. Raises CannotStart when it is missing or empty."""
     try:

@@ -59,4 +59,40 @@ def boot_id() -> str:
 
 
 def all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def reap() -> dict[int, int]:
+    """Collect every child that has ended: pid → wait status. PID 1 must, or zombies pile up."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether this very process holds the listening TCP socket; a stranger may have been faster."""
+    wanted = f"{port:04X}"
+    inodes = {
+        fields[9]
+        for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+        if table.exists()
+        for fields in map(str.split, table.read_text().splitlines()[1:])
+        if fields[3] == "0A" and fields[1].rpartition(":")[2] == wanted  # 0A: TCP_LISTEN
+    }
+    return any(f"socket:[{inode}]" in _open_files(pid) for inode in inodes)
+
+
+def _open_files(pid: int) -> set[str]:
+    found: set[str] = set()
+    try:
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            found.add(str(path.readlink()))
+    except OSError:
+        pass  # closed or ended while we looked
+    return found

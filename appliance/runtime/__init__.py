@@ -1,0 +1,1 @@
+"""Starting, supervising and stopping the appliance's programs. Stands alone: uses only the vocabulary."""

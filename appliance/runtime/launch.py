@@ -1,0 +1,155 @@
+"""`appliance launch NAME`: what supervisord runs for every program.
+
+Waits for what the program cannot start without, records the process, removes its stale socket, builds the
+program's own environment from a list of allowed names, ties it to its supervisor's life and becomes it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from appliance import processes, settings
+from appliance.addresses import Paths
+from appliance.errors import CannotStart
+from appliance.runtime import programs, records
+from appliance.settings import HOME, Settings
+
+# What any program may know of its surroundings.
+BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a program is started."""
+
+    command: list[str]
+    ours: bool = False
+    socket: Path | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+def launch(name: str) -> None:
+    """Become the program. Returns only when there is nothing to run. Raises CannotStart, SettingError."""
+    parent = os.getppid()
+    kind = programs.kind(name)
+    chosen = settings.load()
+    paths = Paths(chosen.data)
+    _check_parent(paths, parent)
+    if replaced := _replaced(kind, chosen):
+        print(f"{name} stays off: {replaced} is set", flush=True)
+        return
+    os.chdir(paths.run)  # the mark by which leftovers are known
+    records.write(paths, name)
+    # First, so that one who waits for a server or bootstraps one does not outlive its supervisor either.
+    processes.die_with_parent(programs.STOP_SIGNALS[kind], parent)
+    start = _start(name, kind, chosen, paths)
+    if start.socket:
+        start.socket.unlink(missing_ok=True)
+    # The place where a program enters its cgroup, gets its cores and nice value and drops privileges.
+    # A change of user clears the wish to die with the parent: it must then be made again.
+    environment = _environment(os.environ, start, name)
+    sys.stdout.flush()
+    _become(start.command, environment)
+
+
+def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
+    try:
+        os.execve(command[0], command, environment)  # noqa: S606
+    except OSError as fault:
+        raise CannotStart(f"{command[0]}: {fault.strerror}; run ./scripts/up, which installs it") from None
+
+
+def _check_parent(paths: Paths, parent: int) -> None:
+    """A supervisor that was killed just now is not our parent any more, and nothing would ever end us."""
+    if "SUPERVISOR_ENABLED" not in os.environ:
+        return  # by hand
+    try:
+        supervisor = int((paths.run / "supervisord.pid").read_text())
+    except (OSError, ValueError):
+        return  # being written
+    if supervisor != parent:
+        raise CannotStart(f"the supervisor {supervisor} is gone; run ./scripts/up")
+
+
+def _replaced(kind: str, chosen: Settings) -> str | None:
+    if kind == "mongo" and chosen.mongodb_uri:
+        return "MONGODB_URI"
+    if kind == "redis" and chosen.redis_uri:
+        return "REDIS_URL"
+    return None
+
+
+def _start(name: str, kind: str, chosen: Settings, paths: Paths) -> Start:
+    if kind == "nginx":
+        return _nginx(chosen, paths)
+    if kind == "redis":
+        return _redis(chosen, paths)
+    if kind == "mongo":
+        from appliance.runtime import mongo
+
+        return Start(mongo.prepare(paths, chosen))
+    if kind == "api":
+        return _api(name, paths)
+    return _task_program(name, chosen)
+
+
+def _nginx(chosen: Settings, paths: Paths) -> Start:
+    from appliance.runtime import rendering
+
+    config = rendering.nginx(chosen)
+    # -e: before it has read its configuration it would open the system's own error log.
+    command = [which("nginx"), "-e", "stderr", "-p", str(paths.run), "-c", str(config)]
+    return Start(command, extra={"TZ": "UTC"})
+
+
+def _redis(chosen: Settings, paths: Paths) -> Start:
+    from appliance.runtime import rendering
+
+    return Start([which("redis-server"), str(rendering.redis(chosen))], socket=paths.redis_socket)
+
+
+def _api(name: str, paths: Paths) -> Start:
+    socket = paths.api_socket(int(name.removeprefix("api-")))
+    command = [
+        sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop",
+        # 0o: `660` alone is taken as decimal
+        "--uds", str(socket), "--uds-permissions", "0o660", "--backlog", "2048",
+        "--workers", "1", "--respawn-failed-workers", "--workers-kill-timeout", "20", "--no-ws",
+        "--log-config", str(HOME / "appliance" / "runtime" / "granian-log.json"),
+        "appliance.app:create_app",
+    ]  # fmt: skip
+    return Start(command, ours=True, socket=socket)
+
+
+def _task_program(name: str, chosen: Settings) -> Start:
+    from appliance.runtime import waits
+
+    waits.for_stores(name, chosen)
+    return Start([sys.executable, "-m", "appliance.tasks", name], ours=True)
+
+
+def which(program: str) -> str:
+    """The program's path. Raises CannotStart."""
+    # Debian keeps servers in sbin, which a plain user's PATH lacks.
+    places = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    found = shutil.which(program, path=places)
+    if not found:
+        raise CannotStart(f"there is no {program}; run ./scripts/up, which installs it")
+    return found
+
+
+def _environment(environ: Mapping[str, str], start: Start, name: str) -> dict[str, str]:
+    """Our own programs get the settings; the servers of others have no use for them, so for no secret."""
+    allowed = list(BASE)
+    extra = dict(start.extra)
+    if start.ours:
+        for row in settings.rows().values():
+            allowed += [row.name, f"{row.name}_FILE"]
+        extra |= {"APPLIANCE_PROGRAM": name, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1"}
+    return {key: environ[key] for key in allowed if key in environ} | extra

@@ -1,0 +1,198 @@
+"""The embedded MongoDB: which server, on which port, and its first user.
+
+SecantusDB has no localhost exception: with --auth and no user, nobody can make one. So the very first start
+runs it without --auth on a random loopback port just long enough to create the user, then marks that done
+and starts it for good. Each step may be repeated: killed anywhere in between, the next start goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from appliance import processes
+from appliance.addresses import DATABASE, DATABASE_USER, Paths, read_line
+from appliance.errors import CannotStart
+from appliance.runtime.folders import write_atomically, write_durably
+from appliance.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+# Below the ephemeral range (32768 and up), where an outgoing connection could be using the number.
+PORTS = range(27100, 28100)
+CACHE = "512M"
+BOOTSTRAP_SECONDS = 60.0
+
+
+def ensure_port(paths: Paths) -> int:
+    """The data folder's port: chosen once, chosen again when a stranger has taken it meanwhile."""
+    if paths.mongo_port.exists():
+        text = paths.mongo_port.read_text().strip()
+        if text.isdigit() and _is_free(int(text)):
+            return int(text)
+    start = secrets.randbelow(len(PORTS))
+    for offset in range(len(PORTS)):
+        port = PORTS[(start + offset) % len(PORTS)]
+        if _is_free(port):
+            write_atomically(paths.mongo_port, f"{port}\n")
+            return port
+    raise CannotStart(
+        f"no free port for the database on 127.0.0.1 from {PORTS[0]} to {PORTS[-1]}; see `ss -ltn`"
+    )
+
+
+def server(settings: Settings) -> tuple[str, Path]:
+    """Kind and program of the embedded server. Raises CannotStart when it is not installed."""
+    mongod = shutil.which("mongod")
+    if settings.mongo_kind != "secantusdb" and mongod:
+        return "mongod", Path(mongod)
+    if settings.mongo_kind == "mongod":
+        raise CannotStart("APPLIANCE_MONGO=mongod, but there is no mongod on PATH; install it or use auto")
+    ours = HOME / ".venv-mongo" / "bin" / "secantusd-py"
+    secantusd = str(ours) if ours.exists() else shutil.which("secantusd-py")
+    if not secantusd:
+        raise CannotStart(f"there is no {ours}; run ./scripts/up, which installs it")
+    return "secantusdb", Path(secantusd)
+
+
+def prepare(paths: Paths, settings: Settings) -> list[str]:
+    """The command line that serves the data folder, its user created. Raises CannotStart."""
+    kind, program = server(settings)
+    _check_kind(paths, kind)
+    (paths.mongo / "data").mkdir(mode=0o700, exist_ok=True)
+    port = int(read_line(paths.mongo_port))
+    if kind == "mongod":
+        return _prepare_mongod(paths, program, port)
+    if not _done(paths).exists():
+        any_port = _free_port()
+        _bootstrap(paths, _secantusd(paths, program, any_port), any_port)
+    return [*_secantusd(paths, program, port), "--auth"]
+
+
+def _check_kind(paths: Paths, kind: str) -> None:
+    recorded = paths.mongo / "kind"
+    if not recorded.exists():
+        write_durably(recorded, kind + "\n")
+    made_by = read_line(recorded)
+    if made_by != kind:
+        raise CannotStart(
+            f"{paths.mongo} was made by {made_by}, which {kind} cannot read; set APPLIANCE_MONGO={made_by}"
+        )
+
+
+def _secantusd(paths: Paths, program: Path, port: int) -> list[str]:
+    config = paths.run / "secantusd.toml"
+    write_atomically(config, "")  # an own empty file, or it would look for one in strange places
+    return [
+        str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port),
+        "--storage-path", str(paths.mongo / "data"), "--cache-size", CACHE, "--log-level", "WARNING",
+    ]  # fmt: skip
+
+
+def _done(paths: Paths) -> Path:
+    return paths.mongo / "user-created"
+
+
+def _bootstrap(paths: Paths, command: list[str], port: int, *, replica_set: str | None = None) -> None:
+    """Serve without authentication on loopback just long enough to create the user; durable at the end."""
+    parent = os.getpid()
+    child = subprocess.Popen(
+        command,
+        # KILL: a server without --auth must not outlive us for a moment.
+        preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent),
+    )
+    try:
+        _await_port(port, child)
+        _create_user(port, read_line(paths.mongo_password), replica_set)
+        child.terminate()
+        child.wait(BOOTSTRAP_SECONDS)
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    write_durably(_done(paths), DATABASE_USER + "\n")
+
+
+def _create_user(port: int, password: str, replica_set: str | None) -> None:
+    from pymongo import MongoClient  # late: only the very first start needs it
+
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=10_000
+    )
+    with client:
+        if replica_set:
+            _initiate(client, replica_set, port)
+        # Nobody else has had a right to be here: a new database has no users but ours.
+        for user in client.admin.command("usersInfo", 1)["users"]:
+            client.admin.command("dropUser", user["user"])
+        roles = [{"role": "readWrite", "db": DATABASE}, {"role": "clusterMonitor", "db": "admin"}]
+        client.admin.command("createUser", DATABASE_USER, pwd=password, roles=roles)
+
+
+def _await_port(port: int, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + BOOTSTRAP_SECONDS
+    # Asked of the child itself: whoever else may answer on that port must not be given our user.
+    while not processes.listens(child.pid, port):
+        if child.poll() is not None:
+            raise CannotStart(f"the database ended at its first start with status {child.returncode}")
+        if time.monotonic() > deadline:
+            raise CannotStart(f"the database did not open its port within {BOOTSTRAP_SECONDS:.0f} s")
+        time.sleep(0.02)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+# mongod: untested where this was made, because none could be run there.
+
+
+def _prepare_mongod(paths: Paths, program: Path, port: int) -> list[str]:
+    key = paths.secrets / "mongo_keyfile"
+    if not key.exists():
+        write_durably(key, secrets.token_urlsafe(512), mode=0o400)
+    command = [
+        str(program), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(paths.mongo / "data"),
+        "--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.5",
+    ]  # fmt: skip
+    if not _done(paths).exists():
+        # On the port it will keep: the replica set remembers its members' addresses.
+        _bootstrap(paths, command, port, replica_set="rs0")
+    return [*command, "--auth", "--keyFile", str(key)]
+
+
+def _initiate(client: MongoClient[dict[str, Any]], replica_set: str, port: int) -> None:
+    from pymongo.errors import OperationFailure
+
+    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+    try:
+        client.admin.command("replSetInitiate", {"_id": replica_set, "members": [member]})
+    except OperationFailure as fault:
+        if fault.code != 23:  # AlreadyInitialized: an earlier bootstrap was cut short after this step
+            raise
+    deadline = time.monotonic() + BOOTSTRAP_SECONDS
+    while not client.admin.command("hello").get("isWritablePrimary"):
+        if time.monotonic() > deadline:
+            raise CannotStart(f"the database elected no primary within {BOOTSTRAP_SECONDS:.0f} s")
+        time.sleep(0.1)

@@ -1,0 +1,70 @@
+"""The supervised programs, and what the supervisor's configuration must know of this host."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from signal import SIGINT, SIGQUIT, SIGTERM, Signals
+
+from appliance.addresses import Paths
+from appliance.errors import CannotStart
+from appliance.settings import HOME, Settings
+
+# How each is asked to stop: by supervisord (supervisord.conf says the same), and by the kernel when
+# supervisord died: redis and mongo flush, nginx and the API answer what is in flight.
+STOP_SIGNALS: dict[str, Signals] = {
+    "redis": SIGTERM,
+    "mongo": SIGTERM,
+    "worker-high": SIGINT,
+    "worker-default": SIGINT,
+    "scheduler": SIGINT,
+    "api": SIGTERM,
+    "nginx": SIGQUIT,
+}
+
+
+def kind(name: str) -> str:
+    """The row of the table for a program's name: `api-2` is an `api`. Raises CannotStart."""
+    found = "api" if re.fullmatch(r"api-[1-9]\d*", name) else name
+    if found not in STOP_SIGNALS or name == "api":
+        known = ", ".join("api-N" if each == "api" else each for each in STOP_SIGNALS)
+        raise CannotStart(f"there is no program {name!r}; there are {known}")
+    return found
+
+
+def cpu_count(settings: Settings) -> int:
+    """CPUs that we may use: what the host allows, at most APPLIANCE_CPUS (default 16)."""
+    allowed = len(os.sched_getaffinity(0))
+    return max(1, min(allowed, settings.cpus or 16))
+
+
+def api_count(settings: Settings) -> int:
+    return min(4, cpu_count(settings))
+
+
+def runs_as_root() -> bool:
+    return os.geteuid() == 0
+
+
+def supervisor_environment(settings: Settings) -> dict[str, str]:
+    """What supervisord.conf expands; supervisorctl reads the same file and needs the same.
+
+    APPLIANCE_DATA is there because programs start in another folder than the operator did.
+    """
+    paths = Paths(settings.data)
+    mongo, redis = settings.mongodb_uri is None, settings.redis_uri is None
+    return {
+        "APPLIANCE_DATA": str(paths.data),
+        "SUPERVISED_PYTHON": sys.executable,
+        "SUPERVISED_HOME": str(HOME),
+        "SUPERVISED_RUN": str(paths.run),
+        "SUPERVISED_LOGS": str(paths.logs),
+        "SUPERVISED_USER": str(os.geteuid()),
+        "SUPERVISED_API_COUNT": str(api_count(settings)),
+        "SUPERVISED_MONGO": str(mongo).lower(),
+        "SUPERVISED_REDIS": str(redis).lower(),
+        # A switched-off server that is started by hand says so and exits at once: not a failure.
+        "SUPERVISED_MONGO_SECONDS": "1" if mongo else "0",
+        "SUPERVISED_REDIS_SECONDS": "1" if redis else "0",
+    }

@@ -1,0 +1,51 @@
+"""Is it ready yet? Asked through nginx, as a client would."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from urllib.parse import urlsplit
+
+EVERY = 10.0
+"""Seconds between two lines that say what is missing."""
+
+
+class Readiness:
+    def __init__(self, front: str) -> None:
+        self.front = front
+        self.said = time.monotonic()
+
+    def ask(self) -> tuple[bool, str | None]:
+        """Ask once: whether it is ready, and what to tell the operator when it is time to."""
+        state = self._probe()
+        if state is None:
+            return True, None
+        if time.monotonic() - self.said >= EVERY:
+            self.said = time.monotonic()
+            return False, f"not ready yet: {state}; see ./scripts/appliance status"
+        return False, None
+
+    def _probe(self) -> str | None:
+        try:
+            connection = self._connect()
+            try:
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse()
+                body = answer.read(500).decode("utf-8", "replace")
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException) as fault:
+            return f"{self.front} does not answer ({fault})"
+        return None if answer.status == 200 else f"/readyz answers {answer.status} {body}"
+
+    def _connect(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.front)
+        host = parts.hostname or "127.0.0.1"
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, parts.port, timeout=2)
+        # Our own certificate on our own machine; it need not name this address.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection(host, parts.port, timeout=2, context=context)

@@ -1,0 +1,108 @@
+"""Configuration files of other people's programs, rendered from a template or a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance.addresses import Paths, read_line
+from appliance.errors import CannotStart
+from appliance.runtime import programs
+from appliance.runtime.folders import write_atomically
+from appliance.settings import HOME, Settings
+
+_PLACEHOLDER = re.compile(r"@([a-z][a-z0-9_]*)@")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Replace each `@name@`. Raises CannotStart for an unknown or an unused name, and says where."""
+    used: set[str] = set()
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in values:
+            line = template.count("\n", 0, match.start()) + 1
+            raise CannotStart(f"nginx.conf:{line}: unknown placeholder @{name}@")
+        used.add(name)
+        return values[name]
+
+    text = _PLACEHOLDER.sub(value, template)
+    if unused := values.keys() - used:
+        raise CannotStart(f"nginx.conf: no placeholder for {', '.join(sorted(unused))}")
+    return text
+
+
+def nginx(settings: Settings) -> Path:
+    """Write run/nginx.conf; its path."""
+    path = Paths(settings.data).run / "nginx.conf"
+    write_atomically(path, fill((HOME / "nginx.conf").read_text(), _nginx_values(settings)))
+    return path
+
+
+def redis(settings: Settings) -> Path:
+    """Write run/redis.conf, which holds the password; its path."""
+    paths = Paths(settings.data)
+    lines = {
+        "port": "0",
+        "unixsocket": _quoted(paths.redis_socket),
+        "unixsocketperm": "700",
+        "requirepass": read_line(paths.redis_password),
+        "dir": _quoted(paths.redis),
+        "daemonize": "no",
+        "logfile": '""',
+        "save": '""',
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "aof-load-truncated": "yes",
+        "maxmemory": "128mb",
+        "maxmemory-policy": "volatile-ttl",
+    }
+    path = paths.run / "redis.conf"
+    write_atomically(path, "".join(f"{name} {value}\n" for name, value in lines.items()))
+    return path
+
+
+def _nginx_values(settings: Settings) -> dict[str, str]:
+    paths = Paths(settings.data)
+    https = "" if settings.https_port == 443 else f":{settings.https_port}"
+    return {
+        # As root, nginx would give its workers to nobody, who cannot reach our sockets.
+        "user": "user root;" if programs.runs_as_root() else "",
+        "worker_processes": "1" if programs.cpu_count(settings) < 4 else "2",
+        "run": str(paths.run),
+        "web": str(HOME / "appliance" / "web"),
+        "certificate": str(paths.certificate),
+        "certificate_key": str(paths.certificate_key),
+        "listen": _lines(4, _listen(settings)),
+        "api_servers": _lines(4, _api_servers(settings)),
+        "limited_by": "$binary_remote_addr" if settings.rate_limit else '""',
+        "trusted_proxies": _lines(4, [f"set_real_ip_from {net};" for net in settings.trusted_proxies]),
+        "trusted_networks": _lines(8, [f"{network} 1;" for network in settings.trusted_proxies]),
+        # A client that named no port came to 80 and is sent to 443, unless 80 is our own number.
+        "https_suffix": https,
+        "https_suffix_for_80": https if settings.http_port == 80 else "",
+    }
+
+
+def _listen(settings: Settings) -> list[str]:
+    lines: list[str] = []
+    for address in settings.bind:
+        host, only = (f"[{address}]", " ipv6only=on") if ":" in address else (address, "")
+        lines.append(f"listen {host}:{settings.http_port} backlog=2048{only};")
+        lines.append(f"listen {host}:{settings.https_port} ssl http2 backlog=2048{only};")
+    return lines
+
+
+def _api_servers(settings: Settings) -> list[str]:
+    paths = Paths(settings.data)
+    numbers = range(1, programs.api_count(settings) + 1)
+    return [f'server "unix:{paths.api_socket(number)}" max_fails=0;' for number in numbers]
+
+
+def _lines(indent: int, lines: list[str]) -> str:
+    return ("\n" + " " * indent).join(lines)
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"'

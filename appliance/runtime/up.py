@@ -1,0 +1,199 @@
+"""`appliance up`: the small parent of the supervisor, and PID 1 in the image.
+
+It holds the data folder's lock, prepares what the programs need, runs supervisord as its child and waits. It
+ends with 0 after a clean stop and with 1 when supervisord could not go on, which supervisord itself does not
+tell (it exits 0 after a shutdown call). When the parent is killed, the kernel ends supervisord.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from appliance import processes, settings
+from appliance.addresses import Paths, front_url
+from appliance.errors import CannotStart, SettingError
+from appliance.runtime import certificate, folders, leftovers, mongo, preflight, programs, records, rendering
+from appliance.runtime.readiness import Readiness
+from appliance.settings import HOME, Settings
+
+STOP_SECONDS = 30.0
+STOP = (signal.SIGTERM, signal.SIGINT)
+WATCHED = (*STOP, signal.SIGHUP, signal.SIGCHLD)
+
+
+def up() -> int:
+    """Run the appliance until it is stopped; the exit status. Raises CannotStart and SettingError."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # they are waited for, never interrupt
+    steps = Steps()
+    chosen = settings.load()
+    paths = Paths(chosen.data)
+    lock = take_lock(paths, chosen)
+    try:
+        _prepare(steps, paths, chosen)
+        return Parent(steps, paths, chosen).run()
+    finally:
+        os.close(lock)
+
+
+class Steps:
+    """Says what is done, each line with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def say(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more: not a reason to stop
+            print(f"[{self.seconds:6.2f} s] {text}", flush=True)
+
+
+def take_lock(paths: Paths, chosen: Settings) -> int:
+    """The descriptor that holds the data folder. Raises CannotStart, naming who holds it already."""
+    try:
+        folders.create(paths)
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as fault:
+        faults = preflight.find_faults(chosen) or [f"{fault.filename}: {fault.strerror}"]
+        raise CannotStart("\n".join(faults)) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode().strip()
+        os.close(descriptor)
+        raise CannotStart(
+            f"the appliance already runs on {paths.data} as process {holder or '?'};"
+            f" next: `kill {holder or 'PID'}` stops it, or set APPLIANCE_DATA to another folder"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _prepare(steps: Steps, paths: Paths, chosen: Settings) -> None:
+    steps.say(f"data folder {paths.data}")
+    for line in leftovers.end(paths):
+        steps.say(line)
+    preflight.check(chosen)
+    steps.say("checked ports, disk, permissions, programs")
+    for path in folders.create_secrets(paths, chosen):
+        steps.say(f"generated {path.relative_to(paths.data)}")
+    if reason := certificate.ensure(paths):
+        steps.say(f"made a self-signed certificate ({reason})")
+    if chosen.mongodb_uri is None:
+        steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
+    rendering.nginx(chosen)
+    _raise_open_files()
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Parent:
+    """supervisord's parent: starts it, passes signals on, tells when the appliance is ready."""
+
+    def __init__(self, steps: Steps, paths: Paths, chosen: Settings) -> None:
+        self.steps, self.paths, self.settings = steps, paths, chosen
+        self.stop_by: float | None = None
+        self.supervisor = 0
+        self.readiness = Readiness(front_url(chosen))
+        self.ready = False
+
+    def run(self) -> int:
+        self.supervisor = self._start()
+        self.steps.say(f"supervisord runs as process {self.supervisor}")
+        while True:
+            received = signal.sigtimedwait(WATCHED, 0.1 if self._busy() else 5.0)
+            if self.supervisor in processes.reap():
+                return self._ended()
+            if received:
+                self._pass_on(signal.Signals(received.si_signo))
+            if self.stop_by is not None and time.monotonic() > self.stop_by:
+                self.steps.say("supervisord did not stop in time and is killed")
+                os.kill(self.supervisor, signal.SIGKILL)
+                self.stop_by = time.monotonic() + STOP_SECONDS
+            self._tell_when_ready()
+
+    def _start(self) -> int:
+        parent = os.getpid()
+
+        def become_child() -> None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            processes.die_with_parent(signal.SIGTERM, parent)
+
+        child = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(HOME / "supervisord.conf")],
+            stdin=subprocess.DEVNULL,
+            env=self._environment(),
+            cwd=self.paths.run,
+            # Its own group: Ctrl-C in the terminal reaches us alone, and we pass it on once.
+            process_group=0,
+            preexec_fn=become_child,
+        )
+        child.returncode = 0  # reaped by us, not by subprocess
+        records.write(self.paths, leftovers.SUPERVISOR, child.pid)
+        return child.pid
+
+    def _environment(self) -> dict[str, str]:
+        environment = {key: value for key, value in os.environ.items() if key != "APPLIANCE_DATA_FILE"}
+        binaries = str(Path(sys.executable).parent)
+        path = f"{binaries}:{os.environ.get('PATH', os.defpath)}"
+        ours = programs.supervisor_environment(self.settings)
+        return environment | ours | {"PATH": path, "PYTHONPATH": str(HOME)}
+
+    def _busy(self) -> bool:
+        return self.stop_by is not None or not self.ready
+
+    def _pass_on(self, received: signal.Signals) -> None:
+        if received in STOP and self.stop_by is None:
+            self.steps.say(f"stopping ({received.name})")
+            self.stop_by = time.monotonic() + STOP_SECONDS
+            os.kill(self.supervisor, signal.SIGTERM)
+        elif received == signal.SIGHUP and self.stop_by is None:
+            self._reload()
+
+    def _reload(self) -> None:
+        """Settings that cannot be used leave everything as it runs."""
+        try:
+            chosen = settings.load({**os.environ, "APPLIANCE_DATA": str(self.paths.data)})
+            rendering.nginx(chosen)
+        except (SettingError, CannotStart) as fault:
+            self.steps.say(f"not restarted: {fault}")
+            return
+        self.steps.say("restarting every program (SIGHUP)")
+        os.kill(self.supervisor, signal.SIGHUP)
+
+    def _tell_when_ready(self) -> None:
+        if self.stop_by is not None or self.ready:
+            return
+        self.ready, news = self.readiness.ask()
+        if self.ready:
+            password = self.paths.admin_password
+            where = f"{front_url(self.settings)}/"
+            self.steps.say(f"ready after {self.steps.seconds:.1f} s: {where} admin password in {password}")
+        elif news:
+            self.steps.say(news)
+
+    def _ended(self) -> int:
+        clean = self.stop_by is not None
+        if not clean:
+            self.steps.say(f"supervisord ended by itself; see {self.paths.logs / 'supervisord.log'}")
+        records.remove(self.paths, leftovers.SUPERVISOR)
+        for line in leftovers.end(self.paths):
+            self.steps.say(line.replace("an earlier run", "this run"))
+        self.steps.say("stopped")
+        return 0 if clean else 1
