@@ -117,7 +117,7 @@ def _redis(chosen: Settings, paths: Paths) -> Start:
 def _api(name: str, paths: Paths) -> Start:
     socket = paths.api_socket(int(name.removeprefix("api-")))
     command = [
-        sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop",
+        sys.executable, "-P", "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop",
         # 0o: `660` alone is taken as decimal
         "--uds", str(socket), "--uds-permissions", "0o660", "--backlog", "2048",
         "--workers", "1", "--respawn-failed-workers", "--workers-kill-timeout", "20", "--no-ws",
@@ -131,7 +131,7 @@ def _task_program(name: str, chosen: Settings) -> Start:
     from appliance.runtime import waits
 
     waits.for_stores(name, chosen)
-    return Start([sys.executable, "-m", "appliance.tasks", name], ours=True)
+    return Start([sys.executable, "-P", "-m", "appliance.tasks", name], ours=True)
 
 
 def which(program: str) -> str:

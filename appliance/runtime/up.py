@@ -136,7 +136,7 @@ class Parent:
             processes.die_with_parent(signal.SIGTERM, parent)
 
         child = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(HOME / "supervisord.conf")],
+            [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(HOME / "supervisord.conf")],
             stdin=subprocess.DEVNULL,
             env=self._environment(),
             cwd=self.paths.run,
