@@ -1,0 +1,108 @@
+"""survey-core's validators on a question. An expression validator is a condition and not enforced yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from appliance.domain.field import Rule
+from appliance.domain.node import Node
+from appliance.domain.pattern import compile_pattern
+from appliance.domain.survey_core import TEXTS
+from appliance.domain.values import fill, is_blank, js_length, js_text, to_number
+
+is_email: Final = compile_pattern(
+    r"^(([^<>()\[\]\.,;:\s@\"]+(\.[^<>()\[\]\.,;:\s@\"]+)*)|(\".+\"))"
+    r"@(([^<>()=[\]\.,;:\s@\"]+\.)+[^<>()=[\]\.,;:\s@\"]{2,})$",
+    ignore_case=True,
+)
+"""EmailValidator.re of survey-core."""
+
+
+def validators(nodes: Iterable[Node], locale: str, title: str = "") -> tuple[Rule, ...]:
+    """One rule a validator that can fail an answer; a warning or a hint cannot."""
+    wanted = (node for node in nodes if (node.values.get("notificationType") or "error") == "error")
+    made = (_MAKERS[node.kind](node, node.text("text", locale), title) for node in wanted if node.kind in _MAKERS)
+    return tuple(made)
+
+
+def _numeric(node: Node, text: str, title: str) -> Rule:
+    low, high = node.number("minValue"), node.number("maxValue")
+    name = title or TEXTS["value"]
+    if low is not None and high is not None:
+        message = text or fill(TEXTS["numericMinMax"], name, low, high)
+    else:
+        message = text or fill(TEXTS["numericMax" if low is None else "numericMin"], name, high if low is None else low)
+
+    def rule(value: Any) -> str | None:
+        if is_blank(value):
+            return None
+        number = to_number(value)
+        if number is None:
+            return text or TEXTS["numericError"]
+        return message if (low is not None and low > number) or (high is not None and high < number) else None
+
+    return rule
+
+
+def _text(node: Node, text: str, title: str) -> Rule:
+    low, high = node.number("minLength"), node.number("maxLength")
+    no_digits = not node.flag("allowDigits")
+    if low > 0 and high > 0:
+        message = text or fill(TEXTS["textMinMaxLength"], low, high)
+    else:
+        message = text or fill(TEXTS["textMinLength" if low > 0 else "textMaxLength"], low if low > 0 else high)
+
+    def rule(value: Any) -> str | None:
+        if is_blank(value):
+            return None
+        if no_digits and js_text(value)[-1:] in tuple("0123456789"):
+            return text or TEXTS["textNoDigitsAllow"]
+        if not isinstance(value, str | list):
+            return None
+        length = js_length(value) if isinstance(value, str) else len(value)
+        return message if (low > 0 and length < low) or (high > 0 and length > high) else None
+
+    return rule
+
+
+def _answer_count(node: Node, text: str, title: str) -> Rule:
+    low, high = node.number("minCount"), node.number("maxCount")
+
+    def rule(value: Any) -> str | None:
+        if not isinstance(value, list) or not value:
+            return None
+        if low and len(value) < low:
+            return text or fill(TEXTS["minSelectError"], low)
+        if high and len(value) > high:
+            return text or fill(TEXTS["maxSelectError"], high)
+        return None
+
+    return rule
+
+
+def _regex(node: Node, text: str, title: str) -> Rule:
+    source = js_text(node.values.get("regex") or "")
+    matches = compile_pattern(source, ignore_case=node.flag("caseInsensitive"))
+
+    def rule(value: Any) -> str | None:
+        if not source or is_blank(value):
+            return None
+        items = [*value, value] if isinstance(value, list) else [value]
+        return None if all(matches(js_text(item)) for item in items) else text
+
+    return rule
+
+
+def _email(node: Node, text: str, title: str) -> Rule:
+    message = text or TEXTS["invalidEmail"]
+    return lambda value: None if not value or is_email(js_text(value)) else message
+
+
+_MAKERS: Final[dict[str, Callable[[Node, str, str], Rule]]] = {
+    "numericvalidator": _numeric,
+    "textvalidator": _text,
+    "answercountvalidator": _answer_count,
+    "regexvalidator": _regex,
+    "emailvalidator": _email,
+}
