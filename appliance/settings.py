@@ -35,7 +35,8 @@ def _text(value: str) -> str:
 
 
 def _path(value: str) -> Path:
-    return Path(value).expanduser().resolve()
+    """A relative path starts at HOME, so that every command finds the same folder from wherever it is called."""
+    return (HOME / Path(value).expanduser()).resolve()
 
 
 def _port(value: str) -> int:

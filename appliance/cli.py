@@ -1,0 +1,154 @@
+"""The command `appliance`. Each command's code is imported when it runs, so that `launch` starts fast.
+
+Exit status: 0 done and well, 1 done and not well, 2 could not be done; for doctor 1 warnings, 2 errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from appliance import __version__
+from appliance.errors import CannotStart, SettingError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status. A fault that the operator can mend is told in one line, not a traceback."""
+    chosen = _parser().parse_args(arguments)
+    command: Command = chosen.command
+    try:
+        return command(chosen)
+    except (SettingError, CannotStart) as fault:
+        print(f"appliance: {fault}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): no fault. Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="appliance", description="The forms appliance. Settings: docs/settings.md.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"appliance {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    _add(commands, "up", _up, "run in the foreground until Ctrl-C or SIGTERM")
+    launch = _add(commands, "launch", _launch, "become one of the programs (supervisord calls this)")
+    launch.add_argument("name", metavar="NAME")
+
+    status = _add(commands, "status", _status, "programs, doors, dependencies; exit 1 when it is not up")
+    _add_json(status)
+    doctor = _add(commands, "doctor", _doctor, "look for what is or will be wrong; changes nothing")
+    _add_json(doctor)
+    _add_config(commands)
+    _add_logs(commands)
+
+    maintenance = _add(
+        commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
+    )
+    maintenance.add_argument("state", choices=["on", "off"])
+    control = _add(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
+    control.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    config = commands.add_parser("config", help="settings", description="settings")
+    show = _add(
+        config.add_subparsers(required=True), "show", _config, "each setting with its value and source"
+    )
+    _add_json(show)
+
+
+def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    logs = _add(commands, "logs", _logs, "the programs' logs, merged by time")
+    logs.add_argument(
+        "programs", nargs="*", metavar="NAME", help="only these programs; `api` means every api-N"
+    )
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
+    logs.add_argument("-n", "--lines", type=int, default=100, help="the last N lines (default 100; 0: all)")
+    logs.add_argument(
+        "--since", metavar="WHEN", help="15m, 2h, 3d or an RFC 3339 time; then all lines are shown"
+    )
+    logs.add_argument("--request-id", metavar="ID", help="only lines of one request")
+    logs.add_argument("--level", choices=["debug", "info", "warning", "error"], help="this level and above")
+    _add_json(logs)
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    help: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _up(_: argparse.Namespace) -> int:
+    from appliance.runtime.up import up
+
+    return up()
+
+
+def _launch(chosen: argparse.Namespace) -> int:
+    from appliance.runtime.launch import launch
+
+    launch(chosen.name)
+    return 0
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from appliance.ops import status
+
+    return status.run(as_json=chosen.json)
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from appliance.ops import doctor
+
+    return doctor.run(as_json=chosen.json)
+
+
+def _config(chosen: argparse.Namespace) -> int:
+    from appliance.ops import config
+
+    return config.run(as_json=chosen.json)
+
+
+def _logs(chosen: argparse.Namespace) -> int:
+    from appliance.ops import logs
+
+    wanted = logs.Wanted(
+        programs=tuple(chosen.programs),
+        since=logs.parse_since(chosen.since) if chosen.since else None,
+        request_id=chosen.request_id,
+        level=chosen.level,
+    )
+    return logs.run(wanted, lines=chosen.lines, follow=chosen.follow, as_json=chosen.json)
+
+
+def _maintenance(chosen: argparse.Namespace) -> int:
+    from appliance.ops import maintenance
+
+    return maintenance.run(on=chosen.state == "on")
+
+
+def _supervisorctl(chosen: argparse.Namespace) -> int:
+    from appliance.ops import supervisor
+
+    supervisor.become_supervisorctl(chosen.arguments)

@@ -1,0 +1,141 @@
+"""`appliance status`: is it up, what runs, where are the doors, what does it stand on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from appliance import __version__, settings
+from appliance.addresses import Paths
+from appliance.errors import CannotStart
+from appliance.ops import front, supervisor, trees
+from appliance.ops.supervisor import NotRunning, Program
+from appliance.ops.table import duration, print_table, size
+from appliance.settings import Settings
+
+TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
+
+
+def run(*, as_json: bool) -> int:
+    """0 when every program runs and /readyz says 200, else 1. Raises SettingError."""
+    report = collect(settings.load())
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        _print(report)
+    return 0 if report["up"] else 1
+
+
+def collect(chosen: Settings) -> dict[str, Any]:
+    """The whole state as JSON-able values."""
+    report: dict[str, Any] = {
+        "up": False,
+        "version": __version__,
+        "data": str(chosen.data),
+        "doors": doors(chosen),
+        "database": describe_database(chosen),
+    }
+    try:
+        programs = supervisor.ask(Paths(chosen.data))
+    except NotRunning as fault:
+        return {**report, "programs": [], "ready": None, "problem": str(fault)}
+    ready = front.ask(chosen)
+    return {
+        **report,
+        "up": ready.is_ready and all(is_well(program, chosen) for program in programs),
+        "programs": [_describe(program) for program in programs],
+        "ready": {"status": ready.status, **ready.body},
+        "problem": ready.fault,
+    }
+
+
+def is_well(program: Program, chosen: Settings) -> bool:
+    """Running, or rightly not: the embedded server whose place another one takes."""
+    return program.is_running or is_replaced(program, chosen)
+
+
+def is_replaced(program: Program, chosen: Settings) -> bool:
+    return bool(
+        (program.name == "mongo" and chosen.mongodb_uri) or (program.name == "redis" and chosen.redis_uri)
+    )
+
+
+def doors(chosen: Settings) -> list[str]:
+    """URLs that nginx listens on."""
+    hosts = [f"[{address}]" if ":" in address else address for address in chosen.bind]
+    http = [f"http://{host}:{chosen.http_port}" for host in hosts]
+    return http + [f"https://{host}:{chosen.https_port}" for host in hosts]
+
+
+def describe_database(chosen: Settings) -> dict[str, str]:
+    """`kind` is outside, mongod, secantusdb or missing; `note` is there when there is something to know."""
+    from appliance.runtime import mongo
+
+    if chosen.mongodb_uri:
+        return {"kind": "outside", "note": "MONGODB_URI"}
+    try:
+        kind, _ = mongo.server(chosen)
+    except CannotStart as fault:
+        return {"kind": "missing", "note": str(fault)}
+    return {"kind": kind, "note": TRIAL} if kind == "secantusdb" else {"kind": kind}
+
+
+def _describe(program: Program) -> dict[str, Any]:
+    tree = trees.members(program.pid) if program.pid else []
+    return {
+        **asdict(program),
+        "memory": trees.resident(tree) if tree else None,
+        "user": trees.find_user(program.pid) if program.pid else None,
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    database = report["database"]
+    print(f"appliance {report['version']}: {'up' if report['up'] else 'NOT UP'}")
+    print(f"data      {report['data']}")
+    print(f"doors     {'  '.join(report['doors'])}")
+    print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
+    if report["ready"] is not None:
+        print(f"ready     {_readiness(report['ready'])}")
+    if report["programs"]:
+        print()
+        _print_programs(report["programs"])
+    if report["problem"]:
+        print(f"\n{report['problem']}")
+    elif not report["up"]:
+        print("\nnext: appliance doctor")
+
+
+def _print_programs(programs: list[dict[str, Any]]) -> None:
+    print_table(
+        ("PROGRAM", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "USER", ""),
+        [
+            (
+                row["name"],
+                row["state"],
+                str(row["pid"] or "-"),
+                "-" if row["uptime"] is None else duration(row["uptime"]),
+                str(row["restarts"]),
+                "-" if row["memory"] is None else size(row["memory"]),
+                row["user"] or "-",
+                row["detail"],
+            )
+            for row in programs
+        ],
+    )
+
+
+def _readiness(ready: dict[str, Any]) -> str:
+    """`200 ok; mongodb ok 1.2 ms, redis ok 0.3 ms`."""
+    rows = ready.get("dependencies")
+    parts = [_dependency(name, row) for name, row in rows.items()] if isinstance(rows, dict) else []
+    state = {200: "yes", None: "no answer"}.get(ready["status"], f"no ({ready['status']})")
+    return state + (f"; {', '.join(parts)}" if parts else "")
+
+
+def _dependency(name: str, row: Any) -> str:
+    if not isinstance(row, dict):
+        return f"{name} {row}"
+    latency = row.get("latency_ms")
+    return f"{name} {row.get('status', '?')}" + (f" {latency:.1f} ms" if latency is not None else "")
