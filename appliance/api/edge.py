@@ -1,0 +1,51 @@
+"""What surrounds every request: its id, its database deadline, and headers that every answer carries."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pymongo
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from appliance import logs
+from appliance.stores.mongo import DEADLINE
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class Edge:
+    """ASGI, outside of Litestar: the cheapest place, and errors pass through it too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = _request_id(scope)
+        token = logs.request_id.set(request_id)
+        mine = [*_HEADERS, (b"x-request-id", request_id.encode())]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *mine]
+            await send(message)
+
+        try:
+            with pymongo.timeout(DEADLINE):
+                await self._app(scope, receive, send_with_headers)
+        finally:
+            logs.request_id.reset(token)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's, if it is sane: it goes into logs and headers."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return value.decode()
+    return uuid.uuid4().hex

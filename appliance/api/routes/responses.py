@@ -1,0 +1,111 @@
+"""Responses: submitting and reading."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from litestar import Response, Router, get, post
+from litestar.params import Parameter
+
+from appliance.api.answers import created, documented, ok
+from appliance.api.guards import perhaps_signed_in, signed_in
+from appliance.api.paging import Cursor, Limit
+from appliance.api.requests import ApiRequest
+from appliance.api.routes.forms import FormId
+from appliance.clock import parse_rfc3339
+from appliance.errors import BadRequest, FieldError
+from appliance.services import responses, shapes, submissions
+from appliance.stores.responses import TimeRange
+
+_FILTER = "filter."
+
+
+@post(
+    "/",
+    guards=[perhaps_signed_in],
+    responses=documented(
+        400, 401, 403, 404, 409, 410, 413, 415, 422, s200=shapes.Verdict, s201=shapes.Submitted
+    ),
+)
+async def submit(
+    request: ApiRequest,
+    form_id: FormId,
+    data: shapes.Submission,
+    dry_run: Annotated[bool, Parameter(description="Only the verdict; nothing is kept")] = False,
+) -> Response[bytes]:
+    """Answer a form. 201 means: on disk, once, whatever happens next. Public forms need no token."""
+    attempt = submissions.Attempt(
+        form_id=form_id,
+        caller=request.caller,
+        submission=data,
+        key=request.idempotency_key(),
+        pin=request.headers.get("x-form-pin"),
+        address=request.headers.get("x-forwarded-for"),
+    )
+    if dry_run:
+        return ok(shapes.Verdict(await submissions.judge(request.context, attempt)))
+    done, replayed = await submissions.submit(request.context, attempt)
+    return created(done, f"/api/v1/forms/{form_id}/responses/{done.response_id}", replayed=replayed)
+
+
+@get("/", guards=[signed_in], responses=documented(400, 401, 403, 404, s200=shapes.Responses))
+async def list_responses(
+    request: ApiRequest,
+    form_id: FormId,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    status: Annotated[responses.Status | None, Parameter(description="Without it, all but deleted ones")] = None,
+    start: Annotated[str | None, Parameter(query="from", max_length=40, description="RFC 3339; from then on")] = None,
+    end: Annotated[str | None, Parameter(query="to", max_length=40, description="RFC 3339; up to then")] = None,
+) -> Response[bytes]:
+    """The responses, newest first. `filter.<question>=<answer>` (up to 5) keeps those that answered so."""
+    times = TimeRange(_moment("from", start), _moment("to", end))
+    page = await responses.newest(
+        request.context,
+        request.signed_in,
+        form_id,
+        filters=_filters(request),
+        status=status,
+        times=times,
+        cursor=cursor,
+        limit=limit,
+    )
+    return ok(page)
+
+
+@get("/{response_id:str}", guards=[signed_in], responses=documented(401, 403, 404, s200=shapes.Response))
+async def get_response(
+    request: ApiRequest, form_id: FormId, response_id: Annotated[str, Parameter(max_length=64)]
+) -> Response[bytes]:
+    """One response."""
+    return ok(await responses.get(request.context, request.signed_in, form_id, response_id))
+
+
+def _moment(name: str, text: str | None) -> dt.datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except ValueError as fault:
+        raise BadRequest("A time bound is not valid.", errors=[FieldError(f"/{name}", str(fault))]) from None
+
+
+def _filters(request: ApiRequest) -> dict[str, str]:
+    """Raises BadRequest for a parameter that this list does not know: a typo must not widen it."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name.startswith(_FILTER):
+            if name[len(_FILTER) :] in found:
+                raise BadRequest("A filter was given twice.", errors=[FieldError(f"/{name}", "given twice")])
+            found[name[len(_FILTER) :]] = value
+        elif name not in ("limit", "cursor", "status", "from", "to"):
+            raise BadRequest("Unknown parameter.", errors=[FieldError(f"/{name}", "unknown parameter")])
+    return found
+
+
+router = Router(
+    "/api/v1/forms/{form_id:str}/responses",
+    tags=["responses"],
+    route_handlers=[submit, list_responses, get_response],
+)

@@ -1,0 +1,75 @@
+"""The composition root: settings → stores → services → Litestar. Granian loads `create_app`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import AsyncIterator
+
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ASGIApp
+
+from appliance import __version__, logs, processes, settings
+from appliance.api import problems
+from appliance.api.edge import Edge
+from appliance.api.requests import ApiRequest
+from appliance.api.routes import auth, forms, health, responses
+from appliance.services import readiness
+from appliance.services.accounts import Callers
+from appliance.services.context import open_context
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a JSON body at most; nginx refuses more before it comes here."""
+
+
+def create_app() -> ASGIApp:
+    """The ASGI application. Raises SettingError."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:  # Granian's main, which may be killed
+        processes.die_with_parent(signal.SIGKILL, parent.pid)
+    return Edge(create_litestar(settings.load()))
+
+
+def create_litestar(asked: settings.Settings) -> Litestar:
+    logs.configure(asked.log_level)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        context = open_context(asked)
+        app.state.context = context
+        app.state.callers = Callers(context)
+        context.writer.start()
+        context.sender.start()
+        preparing = asyncio.create_task(readiness.prepare(context), name="prepare")
+        try:
+            yield
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+            await context.close()
+
+    return Litestar(
+        route_handlers=[health.healthz, health.readyz, auth.router, forms.router, responses.router],
+        lifespan=[lifespan],
+        request_class=ApiRequest,
+        exception_handlers=problems.HANDLERS,
+        request_max_body_size=BODY_LIMIT,
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+    return OpenAPIConfig(
+        title="Forms appliance",
+        version=__version__,
+        components=Components(security_schemes={"bearer": bearer}),
+        path="/",
+        render_plugins=[],
+    )

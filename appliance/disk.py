@@ -1,0 +1,48 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a file so that after a crash or power loss the old or the new content is there, whole."""
+    with _draft(path, content, mode) as draft:
+        draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def create_once(path: Path, content: bytes, *, mode: int = 0o600) -> bytes:
+    """What the file holds: `content` if this call created it, else what was there. Safe for several at once."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    with _draft(path, content, mode) as draft, contextlib.suppress(FileExistsError):
+        path.hardlink_to(draft)
+    _sync_folder(path.parent)
+    return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _draft(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask is
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

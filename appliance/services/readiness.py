@@ -1,0 +1,82 @@
+"""Is it ready: what the door depends on, asked now; and making it so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+import pymongo
+from msgspec import Struct
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from appliance import logs
+from appliance.services import accounts
+from appliance.services.context import Context
+from appliance.stores import mongo
+
+_ASK = 2.0
+"""Seconds that a dependency has to answer."""
+_AGAIN = 0.5
+
+log = logs.get(__name__)
+
+
+class Dependency(Struct, kw_only=True, omit_defaults=True):
+    status: Literal["up", "down"]
+    latency: float | None = None
+    """Seconds."""
+    detail: str | None = None
+
+
+class Readiness(Struct, kw_only=True):
+    """`degraded` serves: without Redis, reads go uncached and tasks wait."""
+
+    status: Literal["ready", "degraded", "unavailable"]
+    dependencies: dict[str, Dependency]
+
+
+async def check(context: Context) -> Readiness:
+    database, redis = await asyncio.gather(_database(context), _redis(context))
+    if database.status == "down" or not context.prepared:
+        status: Literal["ready", "degraded", "unavailable"] = "unavailable"
+    else:
+        status = "ready" if redis.status == "up" else "degraded"
+    return Readiness(status=status, dependencies={"mongodb": database, "redis": redis})
+
+
+async def prepare(context: Context) -> None:
+    """Create indexes and the first account as soon as the database can be reached; then return."""
+    while not context.prepared:
+        try:
+            await mongo.prepare(context.db)
+            if await accounts.ensure_admin(context, context.settings):
+                log.info("created the first account", extra={"username": accounts.ADMIN})
+            context.prepared = True
+        except PyMongoError as fault:
+            log.warning("the database is not ready", extra={"error": str(fault)[:200]})
+            await asyncio.sleep(_AGAIN)
+
+
+async def _database(context: Context) -> Dependency:
+    started = time.perf_counter()
+    try:
+        with pymongo.timeout(_ASK):
+            await context.db.command("ping")
+    except PyMongoError:
+        return Dependency(status="down", detail="does not answer")
+    return Dependency(status="up", latency=round(time.perf_counter() - started, 4))
+
+
+async def _redis(context: Context) -> Dependency:
+    started = time.perf_counter()
+    try:
+        await asyncio.wait_for(_ping(context), _ASK)
+    except (RedisError, OSError, TimeoutError):
+        return Dependency(status="down", detail="does not answer")
+    return Dependency(status="up", latency=round(time.perf_counter() - started, 4))
+
+
+async def _ping(context: Context) -> None:
+    await context.redis.ping()

@@ -1,0 +1,90 @@
+"""Reading responses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from appliance.clock import rfc3339
+from appliance.domain.access import Caller, Level
+from appliance.domain.filters import filter_term
+from appliance.errors import BadRequest
+from appliance.services import shapes
+from appliance.services.context import Context
+from appliance.services.form_states import compile_form
+from appliance.services.forms import visible_row
+from appliance.stores import forms, pages, responses
+from appliance.stores.mongo import Document
+from appliance.stores.responses import TimeRange
+
+Status = Literal["accepted", "flagged", "deleted"]
+MOST_FILTERS = 5
+
+
+async def get(context: Context, caller: Caller, form_id: str, response_id: str) -> shapes.Response:
+    """Raises NotFound."""
+    await visible_row(context, caller, form_id, Level.VIEW)
+    return _shape(await responses.get(context.db, form_id, response_id))
+
+
+async def newest(
+    context: Context,
+    caller: Caller,
+    form_id: str,
+    *,
+    filters: dict[str, str],
+    status: Status | None,
+    times: TimeRange,
+    cursor: str | None,
+    limit: int,
+) -> shapes.Responses:
+    """A page of a form's responses, newest first. Raises NotFound, BadRequest."""
+    row = await visible_row(context, caller, form_id, Level.VIEW)
+    query = await _query(context, row, filters, status)
+    scope = "\0".join(map(str, ("responses", form_id, sorted(filters.items()), status, *times)))
+    span = await _span(context, form_id, times, scope, cursor)
+    page = await responses.newest(context.db, form_id, query, times, span, limit)
+    following = None
+    if page.next_number is not None:
+        following = context.cursors.sign(scope, [span.low, page.next_number])
+    return shapes.Responses([_shape(row) for row in page.rows], following)
+
+
+async def _query(context: Context, row: Document, filters: dict[str, str], status: Status | None) -> Document:
+    query: Document = {"status": status} if status else {"status": {"$ne": "deleted"}}
+    if len(filters) > MOST_FILTERS:
+        raise BadRequest(f"A list takes at most {MOST_FILTERS} filters.")
+    if filters:
+        form = (
+            await context.forms.compiled(row["_id"], row["version"])
+            if row["version"]
+            else await compile_form(row["definition"])
+        )
+        terms = [filter_term(form, name, text) for name, text in filters.items()]
+        query["kv"] = terms[0] if len(terms) == 1 else {"$all": terms}
+    return query
+
+
+async def _span(
+    context: Context, form_id: str, times: TimeRange, scope: str, cursor: str | None
+) -> pages.Span:
+    """The numbers that the rest of the list may have: from the cursor, else found once by time."""
+    if cursor is not None:
+        low, high = context.cursors.read(scope, cursor)
+        return pages.Span(low, high)
+    counters = await forms.get_counters(context.db, form_id)
+    high = int(counters["seq"])
+    return pages.Span(1, high) if times.is_open else await responses.find_span(context.db, form_id, times, high)
+
+
+def _shape(row: Document) -> shapes.Response:
+    return shapes.Response(
+        response_id=row["_id"],
+        form_id=row["form_id"],
+        form_version=row["form_version"],
+        created_at=rfc3339(row["created_at"]),
+        updated_at=rfc3339(row["updated_at"]),
+        submitter=row["submitter"],
+        status=row["status"],
+        data=row["data"],
+        meta=row["meta"],
+    )

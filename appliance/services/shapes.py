@@ -1,0 +1,170 @@
+"""The JSON shapes of the API, in and out. Unknown fields are refused; what creates differs from what changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Moment = Annotated[dt.datetime, Meta(tz=True)]
+Origin = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:*]+$", max_length=255)]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Status = Literal["draft", "published", "closed"]
+
+
+class FormSettings(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What an owner decides about a form beside its questions."""
+
+    public: bool = False
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    max_responses: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    one_per_person: bool = False
+    redirect_url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2000)] | None = None
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    time_zone: Annotated[str, Meta(max_length=64)] | None = None
+    frame_ancestors: Annotated[list[Origin], Meta(max_length=20)] = []
+    origins: Annotated[list[Origin], Meta(max_length=20)] = []
+    notify: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]], Meta(max_length=20)
+    ] = []
+    retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    pin: Annotated[str, Meta(min_length=4, max_length=64)] | None = None
+    store_address: bool = False
+    consent: Annotated[str, Meta(max_length=10_000)] | None = None
+
+
+class CreateForm(Struct, forbid_unknown_fields=True, kw_only=True):
+    title: Title
+    definition: dict[str, Any]
+    settings: FormSettings = FormSettings()
+
+
+class ChangeForm(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Only what is given is changed. A setting given as null goes back to its default."""
+
+    title: Title | UnsetType = UNSET
+    definition: dict[str, Any] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+
+
+class Form(Struct, kw_only=True):
+    """A form as its editors see it. `version` is the one published last, 0 before the first."""
+
+    form_id: str
+    slug: str
+    title: str
+    status: Status
+    version: int
+    definition: dict[str, Any] | UnsetType = UNSET
+    settings: dict[str, Any]
+    owner: str
+    created_at: str
+    updated_at: str
+    response_count: int | UnsetType = UNSET
+    last_response_at: str | None | UnsetType = UNSET
+
+
+class PublicForm(Struct, kw_only=True):
+    """A form as a stranger sees it."""
+
+    form_id: str
+    slug: str
+    title: str
+    version: int
+    definition: dict[str, Any]
+    settings: dict[str, Any]
+
+
+class Forms(Struct):
+    forms: list[Form]
+    next_cursor: str | None
+
+
+class FormVersion(Struct, kw_only=True):
+    version: int
+    published_at: str
+    published_by: str
+    definition: dict[str, Any] | UnsetType = UNSET
+
+
+class FormVersions(Struct):
+    versions: list[FormVersion]
+    next_cursor: str | None
+
+
+class PageTime(Struct, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(max_length=200)]
+    seconds: Annotated[float, Meta(ge=0)]
+
+
+class SubmissionMeta(Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a client tells about the filling in; bounded by the server before it is kept."""
+
+    started_at: Moment | None = None
+    completion_time: Annotated[float, Meta(ge=0)] | None = None
+    pages: Annotated[list[PageTime], Meta(max_length=200)] = []
+    language: Annotated[str, Meta(max_length=35)] | None = None
+    source: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class Submission(Struct, forbid_unknown_fields=True):
+    """Answers by question name; judged by the form's rules, not by this document."""
+
+    data: Any
+    meta: SubmissionMeta = SubmissionMeta()
+
+
+class Submitted(Struct, kw_only=True):
+    response_id: str
+    form_id: str
+    form_version: int
+    created_at: str
+    data: dict[str, Any]
+    task_ids: list[str]
+
+
+class Verdict(Struct):
+    """Of a dry run: the data as it would be stored."""
+
+    data: dict[str, Any]
+
+
+class Response(Struct, kw_only=True):
+    response_id: str
+    form_id: str
+    form_version: int
+    created_at: str
+    updated_at: str
+    submitter: str | None
+    status: Literal["accepted", "flagged", "deleted"]
+    data: dict[str, Any]
+    meta: dict[str, Any]
+
+
+class Responses(Struct):
+    responses: list[Response]
+    next_cursor: str | None
+
+
+class Credentials(Struct, forbid_unknown_fields=True):
+    username: Annotated[str, Meta(min_length=1, max_length=100)]
+    password: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class User(Struct, kw_only=True):
+    user_id: str
+    username: str
+    email: str | UnsetType = UNSET
+    roles: list[str]
+    status: Literal["active", "disabled", "invited"]
+    created_at: str
+    last_login_at: str | None
+
+
+class Session(Struct, kw_only=True):
+    token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 (the scheme's name)
+    expires_in: int
+    user: User
