@@ -18,7 +18,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status. A fault that the operator can mend is told in one line, not a traceback."""
+    """Run one command; its exit status. A fault that the operator can mend is told without a traceback."""
     chosen = _parser().parse_args(arguments)
     command: Command = chosen.command
     try:
@@ -132,8 +132,9 @@ def _config(chosen: argparse.Namespace) -> int:
 
 def _logs(chosen: argparse.Namespace) -> int:
     from appliance.ops import logs
+    from appliance.ops.log_lines import Wanted
 
-    wanted = logs.Wanted(
+    wanted = Wanted(
         programs=tuple(chosen.programs),
         since=logs.parse_since(chosen.since) if chosen.since else None,
         request_id=chosen.request_id,

@@ -45,7 +45,7 @@ def collect(chosen: Settings) -> dict[str, Any]:
         **report,
         "up": ready.is_ready and all(is_well(program, chosen) for program in programs),
         "programs": [_describe(program) for program in programs],
-        "ready": {"status": ready.status, **ready.body},
+        "ready": {"http_status": ready.status, **ready.body},
         "problem": ready.fault,
     }
 
@@ -127,15 +127,15 @@ def _print_programs(programs: list[dict[str, Any]]) -> None:
 
 
 def _readiness(ready: dict[str, Any]) -> str:
-    """`200 ok; mongodb ok 1.2 ms, redis ok 0.3 ms`."""
+    """`ready; mongodb up 1.2 ms, redis up 0.3 ms`."""
     rows = ready.get("dependencies")
     parts = [_dependency(name, row) for name, row in rows.items()] if isinstance(rows, dict) else []
-    state = {200: "yes", None: "no answer"}.get(ready["status"], f"no ({ready['status']})")
-    return state + (f"; {', '.join(parts)}" if parts else "")
+    state = ready.get("status") or ready["http_status"] or "no answer"
+    return f"{state}; {', '.join(parts)}" if parts else str(state)
 
 
 def _dependency(name: str, row: Any) -> str:
     if not isinstance(row, dict):
         return f"{name} {row}"
-    latency = row.get("latency_ms")
-    return f"{name} {row.get('status', '?')}" + (f" {latency:.1f} ms" if latency is not None else "")
+    latency = row.get("latency")
+    return f"{name} {row.get('status', '?')}" + (f" {latency * 1000:.1f} ms" if latency is not None else "")

@@ -1,11 +1,11 @@
-"""Process trees of this host: who belongs to a program, what memory it holds, who owns it, where it listens."""
+"""Process trees of this host: who belongs to a program, its memory, its user, where it listens."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import pwd
-import socket
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,8 +87,8 @@ def _listening_sockets() -> dict[str, tuple[ipaddress.IPv4Address | ipaddress.IP
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The kernel prints 32-bit words in the host's byte order."""
-    words = [socket.htonl(int(text[at : at + 8], 16)).to_bytes(4, "big") for at in range(0, len(text), 8)]
+    """The kernel prints 32-bit words as this host reads them."""
+    words = [int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)]
     return ipaddress.ip_address(b"".join(words))
 
 
@@ -96,7 +96,7 @@ def _socket_inodes(pid: int) -> set[str]:
     found = set()
     try:
         for path in Path(f"/proc/{pid}/fd").iterdir():
-            target = os.readlink(path)
+            target = str(path.readlink())
             if target.startswith("socket:["):
                 found.add(target[8:-1])
     except OSError:

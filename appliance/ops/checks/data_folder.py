@@ -1,0 +1,122 @@
+"""The data folder: whose it is, who may look into it, how full it is, what expires in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from appliance.ops.findings import Fault, Situation, check
+from appliance.ops.table import size
+from appliance.settings import FOLDERS
+
+FULL = 512 * 1024**2
+"""Bytes: below this `up` refuses to start."""
+NEARLY_FULL = 2 * 1024**3
+LOGS_LARGE = 1024**3
+"""Bytes. Rotation keeps 4 files of 10 MB a program; more than this is not of our making."""
+EXPIRES_SOON = dt.timedelta(days=14)
+
+
+@check("data-folder", "the data folder is complete and private")
+def folders(situation: Situation) -> Iterator[Fault]:
+    data = situation.paths.data
+    if not data.is_dir():
+        yield "warning", f"{data} does not exist yet", "./scripts/up"
+        return
+    for folder in (data, *(data / name for name in FOLDERS)):
+        if not folder.is_dir():
+            yield "warning", f"{folder} is missing", "./scripts/up"
+        else:
+            yield from _privacy(folder, owner=data.stat().st_uid)
+
+
+def _privacy(path: Path, *, owner: int) -> Iterator[Fault]:
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        wanted = 0o700 if path.is_dir() else 0o600
+        yield "error", f"{path} has mode {mode:04o}: others can reach it", f"chmod {wanted:o} '{path}'"
+    if status.st_uid != owner:
+        yield (
+            "error",
+            f"{path} belongs to {_user(status.st_uid)}, the data folder to {_user(owner)}",
+            f"chown {_user(owner)} '{path}'",
+        )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+@check("secrets", "nobody else can read the secrets")
+def secrets(situation: Situation) -> Iterator[Fault]:
+    paths = situation.paths
+    files = [*_files(paths.secrets), *(path for path in _files(paths.tls) if path.suffix == ".key")]
+    for path in files:
+        yield from _privacy(path, owner=paths.data.stat().st_uid)
+    if situation.dotenv.is_file() and situation.dotenv.stat().st_mode & 0o004:
+        yield "warning", f"{situation.dotenv} can be read by everybody", f"chmod 600 '{situation.dotenv}'"
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return []  # told by data-folder
+
+
+@check("disk", "there is room on the disk")
+def disk(situation: Situation) -> Iterator[Fault]:
+    data = situation.paths.data
+    place = next(folder for folder in (data, *data.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if free < FULL:
+        yield (
+            "error",
+            f"{size(free)} are free for {data}: writes will fail",
+            f"free some; see: df -h '{place}'",
+        )
+    elif free < NEARLY_FULL:
+        yield "warning", f"only {size(free)} are free for {data}", f"see: df -h '{place}'"
+
+
+@check("log-size", "the logs are small")
+def log_size(situation: Situation) -> Iterator[Fault]:
+    logs = situation.paths.logs
+    total = sum(path.stat().st_size for path in _files(logs))
+    if total > LOGS_LARGE:
+        yield "warning", f"{logs} holds {size(total)}", f"see: du -sh '{logs}'/*"
+
+
+@check("certificate", "the certificate is valid")
+def certificate(situation: Situation) -> Iterator[Fault]:
+    from cryptography import x509
+
+    path = situation.paths.certificate
+    if not path.exists():
+        return
+    if not os.access(path, os.R_OK):
+        yield "error", f"{path} cannot be read", "run this as the owner of the data folder"
+        return
+    try:
+        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except ValueError as fault:
+        yield (
+            "error",
+            f"{path} is no certificate: {fault}",
+            f"rm '{path}'; then restart, which makes a new one",
+        )
+        return
+    left = ends - situation.now()
+    if left < dt.timedelta():
+        yield "error", f"{path} expired on {ends:%Y-%m-%d}", "restart the appliance, which renews it"
+    elif left < EXPIRES_SOON:
+        yield "warning", f"{path} expires on {ends:%Y-%m-%d}", "restart the appliance, which renews it"

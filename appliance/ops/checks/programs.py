@@ -1,0 +1,75 @@
+"""What runs, what should run, and what runs though it should not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.ops.findings import Fault, Situation, check
+from appliance.ops.status import is_replaced
+
+MANY_RESTARTS = 3
+
+
+@check("supervisor", "the supervisor answers")
+def supervised(situation: Situation) -> Iterator[Fault]:
+    if situation.programs is None:
+        yield "error", f"the appliance is not running on {situation.paths.data}", "./scripts/up"
+
+
+@check("programs", "every program runs", needs_running=True)
+def programs(situation: Situation) -> Iterator[Fault]:
+    for program in situation.programs or []:
+        name, state = program.name, program.state
+        if program.is_running or is_replaced(program, situation.settings):
+            continue
+        if state in ("STARTING", "STOPPING"):
+            yield "warning", f"{name} is {state.lower()}", "look again in some seconds"
+        elif state == "STOPPED":
+            yield (
+                "warning",
+                f"{name} was stopped by hand",
+                f"./scripts/supervisorctl start {_full_name(name)}",
+            )
+        else:
+            yield "error", f"{name} is down ({state.lower()}: {program.detail})", f"appliance logs {name}"
+
+
+def _full_name(name: str) -> str:
+    return f"api:{name}" if name.startswith("api-") else name
+
+
+@check("restarts", "no program keeps ending", needs_running=True)
+def restarts(situation: Situation) -> Iterator[Fault]:
+    for program in situation.programs or []:
+        if program.restarts > MANY_RESTARTS:
+            yield (
+                "warning",
+                f"{program.name} was started again {program.restarts} times since the appliance started",
+                f"appliance logs {program.name}",
+            )
+
+
+@check("readiness", "requests are served and every dependency answers", needs_running=True)
+def readiness(situation: Situation) -> Iterator[Fault]:
+    ready = situation.readiness
+    if not ready.is_ready:
+        yield "error", ready.fault or "not ready", "appliance status"
+    elif ready.body.get("status") == "degraded":
+        yield "warning", "it serves, but not all that it depends on answers", "appliance status"
+
+
+@check("leftovers", "no process of an earlier run is left")
+def leftovers(situation: Situation) -> Iterator[Fault]:
+    from appliance.runtime import records
+
+    if situation.programs is not None:
+        return
+    paths = situation.paths
+    left = sorted(pid for record in records.read_all(paths) for pid in records.find_members(paths, record))
+    if left:
+        pids = ", ".join(map(str, left))
+        yield (
+            "warning",
+            f"processes of an earlier run are left: {pids}",
+            "./scripts/up, which ends them first",
+        )

@@ -1,0 +1,47 @@
+"""`appliance doctor`: run every check and tell what was found. It changes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from appliance import settings
+from appliance.errors import SettingError
+from appliance.ops import checks
+from appliance.ops.findings import Finding, Situation
+
+UNREADABLE = "settings"
+"""The check that comes before all others: without settings there is nothing to look at."""
+
+_EXITS = {"ok": 0, "warning": 1, "error": 2}
+
+
+def run(*, as_json: bool) -> int:
+    """0 all well, 1 warnings, 2 errors."""
+    found = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        _print(found)
+    return max(_EXITS[finding.severity] for finding in found)
+
+
+def examine(situation: Situation | None = None) -> list[Finding]:
+    """Every check's findings, in the order of the table."""
+    try:
+        situation = situation or Situation(settings.load())
+    except SettingError as fault:
+        return [Finding(UNREADABLE, "error", str(fault), "correct it; docs/settings.md lists every setting")]
+    parsed = Finding(UNREADABLE, "ok", "every setting can be used")
+    return [parsed, *(finding for check in checks.CHECKS for finding in check.run(situation))]
+
+
+def _print(found: list[Finding]) -> None:
+    for finding in found:
+        print(f"{finding.severity:<8} {finding.check:<15} {finding.meaning}")
+        if finding.next:
+            print(f"{'':<24} next: {finding.next}")
+    worst = [
+        f"{sum(each.severity == severity for each in found)} {severity}s" for severity in ("error", "warning")
+    ]
+    print(f"\n{', '.join(worst)}; docs/doctor.md explains each check")

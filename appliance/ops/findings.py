@@ -1,0 +1,90 @@
+"""What a check is and what it finds. The checks lie in checks/, and docs/doctor.md explains each."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from appliance.addresses import Paths
+from appliance.clock import Clock, utc_now
+from appliance.ops import front, supervisor
+from appliance.ops.front import Readiness
+from appliance.ops.supervisor import NotRunning, Program
+from appliance.settings import HOME, Settings
+
+Severity = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`meaning` says what is the case and what it leads to, `next` which command to run or what to change."""
+
+    check: str
+    severity: Severity
+    meaning: str
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the checks look at. What takes asking is asked once, when the first check wants it."""
+
+    settings: Settings
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    dotenv: Path = HOME / ".env"
+    now: Clock = utc_now
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.settings.data)
+
+    @functools.cached_property
+    def programs(self) -> list[Program] | None:
+        """None when no supervisor answers."""
+        try:
+            return supervisor.ask(self.paths)
+        except NotRunning:
+            return None
+
+    @functools.cached_property
+    def readiness(self) -> Readiness:
+        return front.ask(self.settings)
+
+
+# What a check yields: severity, meaning, next. Nothing means that all is well.
+Fault = tuple[Severity, str, str]
+Look = Callable[[Situation], Iterable[Fault]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`well` is what to say when nothing was found. Some have nothing to look at unless the appliance runs."""
+
+    name: str
+    well: str
+    look: Look
+    needs_running: bool
+
+    def run(self, situation: Situation) -> list[Finding]:
+        if self.needs_running and situation.programs is None:
+            return []
+        found = [Finding(self.name, *fault) for fault in self.look(situation)]
+        return found or [Finding(self.name, "ok", self.well)]
+
+
+CHECKS: list[Check] = []
+"""Filled by the modules of checks/, in the order in which doctor shows them."""
+
+
+def check(name: str, well: str, *, needs_running: bool = False) -> Callable[[Look], Look]:
+    """Register a check."""
+
+    def register(look: Look) -> Look:
+        CHECKS.append(Check(name, well, look, needs_running))
+        return look
+
+    return register

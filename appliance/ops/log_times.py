@@ -1,0 +1,42 @@
+"""When a log line was written, in the formats of the programs that we run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+# redis: `712:M 24 Nov 2026 15:20:08.123 * Ready`, in local time
+_REDIS = re.compile(r"\d+:[A-Z] (\d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2}\.\d{3}) ")
+# supervisord and Python's default: `2026-11-24 15:20:08,123 INFO …`, in local time unless an offset is there
+_ISO = re.compile(r"\[?(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,6}))?\d*(Z|[+-]\d{2}:?\d{2})?")
+
+
+def find_time(text: str, fields: dict[str, Any]) -> float | None:
+    """Seconds since 1970, or None where the line names no time."""
+    stamp = fields.get("time", fields.get("t"))
+    if isinstance(stamp, dict):
+        stamp = stamp.get("$date")  # mongod
+    if isinstance(stamp, str):
+        return _iso(stamp)
+    return _redis(text) or _iso(text)
+
+
+def _redis(text: str) -> float | None:
+    if not (found := _REDIS.match(text)):
+        return None
+    try:
+        return dt.datetime.strptime(found[1], "%d %b %Y %H:%M:%S.%f").astimezone().timestamp()
+    except ValueError:
+        return None
+
+
+def _iso(text: str) -> float | None:
+    if not (found := _ISO.match(text)):
+        return None
+    day, time, fraction, offset = found.groups()
+    try:
+        moment = dt.datetime.fromisoformat(f"{day}T{time}.{(fraction or '0'):0<6}{offset or ''}")
+        return moment.timestamp()  # without an offset: local time
+    except (ValueError, OverflowError):
+        return None
