@@ -191,7 +191,7 @@ def test_the_program_errors_pass_untouched(door: Front) -> None:
         (b"GARBAGE\r\n\r\n", 400, "bad-request"),
         (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "too-large"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 20000 + b"\r\n\r\n", 431, "too-large"),
-        (b"GET /static/no HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "not-found"),
+        (b"GET /static/no.js HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "not-found"),
     ],
     ids=["host", "garbage", "uri", "headers", "absent"],
 )  # fmt: skip
