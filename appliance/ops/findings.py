@@ -62,7 +62,7 @@ Look = Callable[[Situation], Iterable[Fault]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`well` is what to say when nothing was found. Some have nothing to look at unless the appliance runs."""
+    """`well` is what to say when nothing was found. Some can only look while the appliance runs."""
 
     name: str
     well: str

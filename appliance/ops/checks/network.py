@@ -19,6 +19,6 @@ def listeners(situation: Situation) -> Iterator[Fault]:
                 place = f"{listener.address} port {listener.port}"
                 yield (
                     "error",
-                    f"{program.name} (process {listener.pid}) listens on {place}: other machines can reach it",
+                    f"{program.name} (process {listener.pid}) listens on {place}: others reach it",
                     "APPLIANCE_BIND is for nginx alone: stop the appliance, and report this",
                 )
