@@ -10,7 +10,7 @@ from appliance.domain.faults import Faults
 from appliance.domain.field import REFUSED, Accept, Checks, Context, Rule, needs, refuse
 from appliance.domain.node import Node
 from appliance.domain.survey_core import TEXTS, properties
-from appliance.domain.values import fill, is_blank, same_key
+from appliance.domain.values import fill, same_key
 
 
 def takes_many(node: Node) -> bool:
@@ -68,13 +68,13 @@ def _most(node: Node) -> int:
     name = "maxSelectedAreas" if node.kind == "imagemap" else "maxSelectedChoices"
     if name not in properties(node.kind) or (node.kind == "ranking" and not node.flag("selectToRankEnabled")):
         return 0
-    return max(int(node.number(name)), 0)
+    return max(int(node.value(name)), 0)
 
 
 def _too_few(node: Node) -> Rule | None:
     """checkMinSelectedChoicesUnreached: also without an answer; `none` alone is always enough."""
     name = "minSelectedAreas" if node.kind == "imagemap" else "minSelectedChoices"
-    least = int(node.number(name)) if name in properties(node.kind) else 0
+    least = int(node.value(name)) if name in properties(node.kind) else 0
     if least < 1:
         return None
     enough = [value for flag, value in SPECIAL.items() if flag in properties(node.kind) and node.flag(flag)]
@@ -96,7 +96,7 @@ def _comment_rule(node: Node, choices: Choices, context: Context) -> Any:
 
     def rule(stored: Any, comment: object) -> bool:
         items = stored if isinstance(stored, list) else [stored]
-        if asks_other and OTHER in items and (not apart or is_blank(comment)):
+        if asks_other and OTHER in items and (not apart or not comment):
             return True
         return any(choices.lacks_comment(item) for item in items)
 

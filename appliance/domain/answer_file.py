@@ -1,4 +1,4 @@
-"""Answers to file and signature questions. Files are kept inside of the answer, as survey-core's storeDataAsText does."""
+"""Answers to file and signature questions. A file is in the answer itself, as under storeDataAsText."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from appliance.domain.survey_core import TEXTS
 from appliance.domain.values import fill
 
 _NAMES: Final = ("name", "type", "content")
-_DATA_URL: Final = re.compile(r"data:[A-Za-z0-9!#$&^_.+-]*/?[A-Za-z0-9!#$&^_.+-]*(?:;[A-Za-z0-9=._+-]+)*,", re.ASCII)
+_DATA_URL: Final = re.compile(
+    r"data:[A-Za-z0-9!#$&^_.+-]*/?[A-Za-z0-9!#$&^_.+-]*(?:;[A-Za-z0-9=._+-]+)*,", re.ASCII
+)
 
 
 def file_checks(question: Question, context: Context) -> Checks:
     node = question.node
-    most = int(node.number("maxFiles")) if node.flag("allowMultiple") else 1
-    return Checks(_accept_files(most, int(node.number("maxSize"))))
+    most = int(node.value("maxFiles")) if node.flag("allowMultiple") else 1
+    return Checks(_accept_files(most, int(node.value("maxSize"))))
 
 
 def signature_checks(question: Question, context: Context) -> Checks:

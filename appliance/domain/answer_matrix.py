@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +21,20 @@ if TYPE_CHECKING:
 
 
 def matrix_checks(question: Question, context: Context) -> Checks:
-    """One choice, or several, a row; without rows the answer is that choice itself."""
+    """One choice, or several, a row. Without rows there is nothing to answer, in survey-core too."""
     node = question.node
     columns = {same_key(item.values["value"]): item.values["value"] for item in node.nodes("columns")}
     texts = frozenset(value for value in columns.values() if isinstance(value, str))
     choices = Choices(columns, texts, False, frozenset(), frozenset())
     cell = accept_many(choices, "", 0) if node.text("cellType") == "checkbox" else choices.accept
     rows = node.nodes("rows")
-    if not rows:
-        return Checks(cell)
     names = [js_text(row.values["value"]) for row in rows]
     rules = _row_rules(node, rows)
-    return Checks(_accept_rows(frozenset(names), cell), rules, tuple(_on_nothing(rule) for rule in rules))
+    return Checks(_accept_rows(frozenset(names), cell), rules, tuple(_on_nothing(rule, {}) for rule in rules))
 
 
-def _on_nothing(rule: Rule) -> Any:
-    return lambda: rule({})
+def _on_nothing(rule: Rule, nothing: object) -> Callable[[], str | None]:
+    return lambda: rule(nothing)
 
 
 def _accept_rows(names: frozenset[str], cell: Accept) -> Accept:
@@ -64,10 +62,17 @@ def _row_rules(node: Node, rows: list[Node]) -> tuple[Rule, ...]:
     sure = [js_text(row.values["value"]) for row in rows if not row.values.get("visibleIf")]
     rules: list[Rule] = []
     if node.flag("eachRowRequired"):
-        rules.append(lambda value: None if all(name in value for name in sure) else TEXTS["requiredInAllRowsError"])
+        rules.append(
+            lambda value: None if all(name in value for name in sure) else TEXTS["requiredInAllRowsError"]
+        )
     if node.flag("eachRowUnique"):
-        rules.append(lambda value: TEXTS["eachRowUniqueError"] if _repeats(value[name] for name in sure if name in value)
-                     else None)
+        rules.append(
+            lambda value: (
+                TEXTS["eachRowUniqueError"]
+                if _repeats(value[name] for name in sure if name in value)
+                else None
+            )
+        )
     return tuple(rules)
 
 
@@ -90,13 +95,15 @@ def _cell(node: Node, column: Node, default: str) -> Question:
         values["choices"] = node.nodes("choices")
     if "storeOthersAsComment" in node.values:
         values["storeOthersAsComment"] = node.values["storeOthersAsComment"]
-    return as_question(replace(column, values=values), kind, conditional=bool(node.values.get("columnsVisibleIf")))
+    return as_question(
+        replace(column, values=values), kind, conditional=bool(node.values.get("columnsVisibleIf"))
+    )
 
 
 def row_elements(node: Node) -> Elements:
-    """A row: its cells, and the detail panel, which exists only once it was opened and so is lenient."""
-    details = collect(node.nodes("detailElements"), lenient=True)
-    return Elements((*cells(node), *details.questions), ())
+    """A row: its cells, and the questions of its detail panel."""
+    details = collect(node.nodes("detailElements") if node.value("detailPanelMode") != "none" else ())
+    return Elements((*cells(node), *details.questions), details.groups)
 
 
 def lenient(elements: Elements) -> Elements:
@@ -139,9 +146,9 @@ def matrixdynamic_checks(question: Question, context: Context) -> Checks:
     node = question.node
     elements = row_elements(node)
     row = context.build(lenient(elements) if question.lenient else elements, context)
-    most = min(int(node.number("maxRowCount")), MAX_ROWS)
-    least = min(int(node.number("minRowCount")), most)
-    unanswered = min(max(int(node.number("rowCount")), least), most)
+    most = min(int(node.value("maxRowCount")), MAX_ROWS)
+    least = min(int(node.value("minRowCount")), most)
+    unanswered = min(int(node.value("rowCount")), MAX_ROWS)
     unique = _unique(node, context)
 
     def accept(value: Any, path: str, faults: Faults) -> object:
@@ -153,12 +160,17 @@ def matrixdynamic_checks(question: Question, context: Context) -> Checks:
         unique.check(list(enumerate(stored)), path, faults)
         return stored
 
-    return Checks(accept, _least_rows(question, least), when_empty=[] if row.demands else None)
+    rules = _least_rows(question, least)
+    on_empty = tuple(_on_nothing(rule, []) for rule in rules)
+    return Checks(accept, rules, on_empty, [] if row.demands else None, empty_answers=True)
 
 
 def check_all(scope: Scope, given: list[Any], count: int, path: str, faults: Faults) -> list[dict[str, Any]]:
     """The objects as stored. The form shows `count` of them, so those not sent are checked as empty ones."""
-    stored = [scope.check({} if item is None else item, f"{path}/{place}", faults) for place, item in enumerate(given)]
+    stored = [
+        scope.check({} if item is None else item, f"{path}/{place}", faults)
+        for place, item in enumerate(given)
+    ]
     if scope.demands:
         for place in range(len(given), count):
             if faults.full:
@@ -192,7 +204,9 @@ class _Unique:
 
 
 def _unique(node: Node, context: Context) -> _Unique:
-    columns = [js_text(column.values["name"]) for column in node.nodes("columns") if column.values.get("isUnique")]
+    columns = [
+        js_text(column.values["name"]) for column in node.nodes("columns") if column.values.get("isUnique")
+    ]
     key = node.text("keyName")
     if key and key not in columns:
         columns.append(key)

@@ -40,9 +40,13 @@ def paneldynamic_checks(question: Question, context: Context) -> Checks:
     node = question.node
     elements = template(node)
     scope = context.build(lenient(elements) if question.lenient else elements, context)
-    most = MAX_PANELS if node.number("maxPanelCount") is None else min(int(node.number("maxPanelCount")), MAX_PANELS)
-    least = min(int(node.number("minPanelCount")), most)
-    unanswered = min(max(int(node.number("panelCount")), least), most)
+    most = (
+        MAX_PANELS
+        if node.value("maxPanelCount") is None
+        else min(int(node.value("maxPanelCount")), MAX_PANELS)
+    )
+    least = min(int(node.value("minPanelCount")), most)
+    unanswered = min(max(int(node.value("panelCount")), least), most)
     key = node.text("keyName")
     repeated = node.text("keyDuplicationError", context.locale) or TEXTS["keyDuplicationError"]
 
@@ -51,7 +55,7 @@ def paneldynamic_checks(question: Question, context: Context) -> Checks:
             return refuse(faults, path, needs("an array of panels", value))
         if len(value) > most:
             return refuse(faults, path, f"more than {most} panels")
-        stored = check_all(scope, value, max(len(value), least) if value else unanswered, path, faults)
+        stored = check_all(scope, value, len(value) or unanswered, path, faults)
         if key:
             _check_unique(stored, key, path, faults, repeated)
         return stored

@@ -15,7 +15,9 @@ from appliance.domain.values import fill, same_key, to_number
 
 def boolean_checks(question: Question, context: Context) -> Checks:
     given = (question.node.values.get("valueTrue"), question.node.values.get("valueFalse"))
-    values = [default if value is None else value for value, default in zip(given, (True, False), strict=True)]
+    values = [
+        default if value is None else value for value, default in zip(given, (True, False), strict=True)
+    ]
 
     def accept(value: Any, path: str, faults: Faults) -> object:
         for one in values:
@@ -49,12 +51,12 @@ def rates(node: Node) -> list[object]:
 
 
 def _scale(node: Node) -> tuple[float, float, float]:
-    """rateCount stands for the end that is not given (QuestionRatingModel.endLoadingFromJson)."""
-    low, high, step = node.number("rateMin"), node.number("rateMax"), node.number("rateStep")
+    """rateCount with one end given stands for the other (QuestionRatingModel.endLoadingFromJson)."""
+    low, high, step = node.value("rateMin"), node.value("rateMax"), node.value("rateStep")
     count = node.values.get("rateCount")
-    if count is not None and "rateMax" not in node.values:
+    if count is not None and "rateMin" in node.values and "rateMax" not in node.values:
         high = low + step * (count - 1)
-    elif count is not None and "rateMin" not in node.values:
+    elif count is not None and "rateMax" in node.values and "rateMin" not in node.values:
         low = high - step * (count - 1)
     return low, high, step
 
@@ -68,8 +70,8 @@ def slider_checks(question: Question, context: Context) -> Checks:
 
 def _accept_position(node: Node) -> Accept:
     """A number on the scale; ends that an expression sets are not known here."""
-    low = None if node.values.get("minValueExpression") else node.number("min")
-    high = None if node.values.get("maxValueExpression") else node.number("max")
+    low = None if node.values.get("minValueExpression") else node.value("min")
+    high = None if node.values.get("maxValueExpression") else node.value("max")
 
     def accept(value: Any, path: str, faults: Faults) -> object:
         number = None if isinstance(value, str) else to_number(value)

@@ -57,7 +57,7 @@ def accept_text(longest: int) -> Accept:
 
 
 def _longest(node: Node, context: Context) -> int:
-    own = node.number("maxLength")
+    own = node.value("maxLength")
     return max(int(context.max_text if own is None or own < 0 else own), 0)
 
 
@@ -91,7 +91,7 @@ def _email(value: Any) -> str | None:
 
 
 def _number_rules(node: Node, kind: str, locale: str) -> tuple[Rule, ...]:
-    low, high = to_number(node.number("min")), to_number(node.number("max"))
+    low, high = to_number(node.value("min")), to_number(node.value("max"))
     rules: list[Rule] = []
     if low is not None:
         below = _limit_text(node, "min", locale, js_text(low))
@@ -99,7 +99,7 @@ def _number_rules(node: Node, kind: str, locale: str) -> tuple[Rule, ...]:
     if high is not None:
         above = _limit_text(node, "max", locale, js_text(high))
         rules.append(lambda value: above if value > high else None)
-    step = node.number("step")
+    step = node.value("step")
     if kind == "number" and step is not None and step > 0:
         off = fill(node.text("stepErrorText", locale) or TEXTS["stepError"], step)
         rules.append(lambda value: off if _is_off_step(float(value), float(step)) else None)
@@ -109,7 +109,9 @@ def _number_rules(node: Node, kind: str, locale: str) -> tuple[Rule, ...]:
 def _is_off_step(value: float, step: float) -> bool:
     """QuestionTextModel.isStepNumberIncorrect: both scaled to whole numbers first."""
     scale = 1
-    while scale < 1_000_000 and (_round(step * scale) / scale != step or _round(value * scale) / scale != value):
+    while scale < 1_000_000 and (
+        _round(step * scale) / scale != step or _round(value * scale) / scale != value
+    ):
         scale *= 10
     whole_step = _round(step * scale)
     return whole_step > 0 and math.fmod(_round(value * scale), whole_step) != 0
@@ -129,8 +131,11 @@ def _date_rules(node: Node, kind: str, locale: str) -> tuple[Rule, ...]:
             continue
         shown = js_date(kind, parse_limit(kind, limit)) if as_moment else limit
         message = _limit_text(node, name, locale, shown)
-        rules.append(_moment_rule(kind, parse_limit(kind, limit), sign, message) if as_moment else
-                     _text_rule(limit, sign, message))
+        rules.append(
+            _moment_rule(kind, parse_limit(kind, limit), sign, message)
+            if as_moment
+            else _text_rule(limit, sign, message)
+        )
     return tuple(rules)
 
 

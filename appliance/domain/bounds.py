@@ -12,7 +12,13 @@ from typing import Final
 from appliance.domain.faults import Faults, token
 
 INT64: Final = 2**63
-type_names: Final = {dict: "an object", list: "an array", str: "a string", bool: "true or false", type(None): "null"}
+type_names: Final = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "true or false",
+    type(None): "null",
+}
 
 Trail = tuple["Trail", str | int] | None
 """The way to a value, spelled as a JSON Pointer only when something is wrong there."""
@@ -24,7 +30,7 @@ def name_of(value: object) -> str:
 
 
 def check_bounds(value: object, root: str, faults: Faults, *, depth: int, text: int | None = None) -> None:
-    """Adds a fault for each breach below `root`: nesting above `depth`, strings above `text` bytes of UTF-8."""
+    """Adds a fault for each breach below `root`: nesting above `depth`, strings above `text` UTF-8 bytes."""
     stack: list[tuple[object, Trail, int]] = [(value, None, 1)]
     while stack and not faults.full:
         found, trail, level = stack.pop()
@@ -36,7 +42,7 @@ def check_bounds(value: object, root: str, faults: Faults, *, depth: int, text: 
             if kind is dict or kind is list:
                 stack.append((item, (trail, key), level + 1))
             elif kind is str:
-                if not item.isascii() or (text is not None and len(item) > text):  # type: ignore[attr-defined]
+                if not item.isascii() or (text is not None and len(item) > text):  # type: ignore[attr-defined, arg-type]
                     _check_text(str(item), _spell(root, (trail, key)), faults, text)
             elif kind is not bool and item is not None:
                 message = _number_fault(item)

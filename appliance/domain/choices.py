@@ -24,7 +24,7 @@ _LIST: Final = {"imagemap": "areas"}
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Values by what survey-core holds equal. `by_key` None: they come from another question, any scalar will do."""
+    """Values by what survey-core holds equal. `by_key` None: another question has them, any scalar does."""
 
     by_key: dict[str, object] | None
     texts: frozenset[str]
@@ -62,7 +62,9 @@ class Choices:
         known = self.accept(value.get("value"), f"{path}/value", faults)
         if not isinstance(known, str | int | float | bool):
             return known
-        return {"value": known, "comment": comment} if comment and same_key(known) in self.commented else known
+        return (
+            {"value": known, "comment": comment} if comment and same_key(known) in self.commented else known
+        )
 
     def lacks_comment(self, value: object) -> bool:
         """Whether this stored value is one that needs a comment and has none."""
@@ -81,12 +83,18 @@ def choices_of(question: Question, context: Context) -> Choices:
         frozenset() if is_open else frozenset(value for value in by_key.values() if isinstance(value, str)),
         stores_other_here or bool(node.values.get("allowCustomChoices")),
         frozenset(same_key(item.values["value"]) for item in commented),
-        frozenset(same_key(item.values["value"]) for item in commented if item.values.get("isCommentRequired")),
+        frozenset(
+            same_key(item.values["value"]) for item in commented if item.values.get("isCommentRequired")
+        ),
     )
 
 
 def has_other(node: Node) -> bool:
-    return node.kind not in _NO_SPECIAL and "showOtherItem" in properties(node.kind) and node.flag("showOtherItem")
+    return (
+        node.kind not in _NO_SPECIAL
+        and "showOtherItem" in properties(node.kind)
+        and node.flag("showOtherItem")
+    )
 
 
 def stores_other_apart(node: Node, context: Context) -> bool:
@@ -105,11 +113,11 @@ def _listed(node: Node) -> list[Node]:
 
 def _values(node: Node, given: list[Node]) -> Iterator[object]:
     yield from (item.values["value"] for item in given)
-    if node.kind == "dropdown" and node.number("choicesMax") > node.number("choicesMin"):
-        step = node.number("choicesStep") or 1
-        count = int((node.number("choicesMax") - node.number("choicesMin")) / step) + 1
+    if node.kind == "dropdown" and node.value("choicesMax") > node.value("choicesMin"):
+        step = node.value("choicesStep") or 1
+        count = int((node.value("choicesMax") - node.value("choicesMin")) / step) + 1
         for place in range(min(count, MAX_CHOICES)):
-            yield node.number("choicesMin") + place * step
+            yield node.value("choicesMin") + place * step
 
 
 def _special(node: Node) -> Iterator[object]:

@@ -1,8 +1,8 @@
-"""What makes a readable definition a usable one: names, ranges, choices, patterns, and bounds on all of it."""
+"""What makes a readable definition a usable one: names, ranges, choices, patterns, and bounds on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from appliance.domain.answer_text import NUMBERS, input_type
@@ -56,6 +56,10 @@ def check_definition(survey: Node, faults: Faults) -> None:
         _check_kind(node, faults)
     if count > MAX_QUESTIONS:
         faults.add(survey.path, f"{count} questions; a form may have {MAX_QUESTIONS}")
+    if survey.nodes("pages") and survey.nodes("elements"):
+        faults.add(
+            survey.at("elements"), "a survey has pages or elements, not both: survey-core drops one of them"
+        )
     if not collect(top_elements(survey)).questions and not faults.found:
         faults.add(survey.path, "the form has no questions: it needs pages with elements")
     for scope in _scopes(survey):
@@ -67,33 +71,32 @@ def top_elements(survey: Node) -> list[Node]:
     return [*survey.nodes("pages"), *survey.nodes("elements")]
 
 
-def _scopes(survey: Node) -> Iterator[list[tuple[str, str]]]:
-    """(name, path) of all that share an object of answers: one list for each such object."""
-    yield [(one.name, one.node.path) for one in collect(top_elements(survey)).questions]
+def _scopes(survey: Node) -> Iterator[list[Node]]:
+    """What shares an object of answers and so must not share a name: one list for each such object."""
+    yield [one.node for one in collect(top_elements(survey)).questions]
     for node in survey.walk():
         if is_a(node.kind, "matrixdropdownbase"):
             below = collect(node.nodes("detailElements")).questions
-            yield [*_names(node.nodes("columns")), *((one.name, one.node.path) for one in below)]
+            yield [*node.nodes("columns"), *(one.node for one in below)]
         elif node.kind == "multipletext":
-            yield list(_names(node.nodes("items")))
+            yield node.nodes("items")
         elif node.kind == "paneldynamic":
-            yield [(one.name, one.node.path) for one in collect(node.nodes("templateElements")).questions]
+            yield [one.node for one in collect(node.nodes("templateElements")).questions]
 
 
-def _names(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:
-    return ((js_text(node.values.get("name", "")), node.path) for node in nodes)
-
-
-def _check_names(scope: list[tuple[str, str]], faults: Faults) -> None:
+def _check_names(scope: list[Node], faults: Faults) -> None:
     """survey-core ignores the case of names, so two that differ by it alone are one."""
     first: dict[str, str] = {}
-    for name, path in scope:
+    for node in scope:
+        if "name" not in node.values:
+            continue
+        name = js_text(node.values["name"])
         message = name_fault(name)
         if message is None and name.lower() in first:
             message = f"the name {name!r} is already taken by {first[name.lower()]}"
         if message is not None:
-            faults.add(f"{path}/name", message)
-        first.setdefault(name.lower(), path)
+            faults.add(node.at("name"), message)
+        first.setdefault(name.lower(), node.path)
 
 
 def name_fault(name: str) -> str | None:
@@ -126,7 +129,7 @@ def _check_ranges(node: Node, faults: Faults) -> None:
 
 def _limit(node: Node, name: str) -> Any:
     """What can be compared: a number, a moment, or None. What is not one is told by _check_text."""
-    value = node.number(name)
+    value = node.value(name)
     kind = input_type(node) if node.kind == "text" else ""
     if kind not in KINDS or not isinstance(value, str) or not value:
         return to_number(value)
@@ -138,7 +141,9 @@ def _limit(node: Node, name: str) -> Any:
 
 def _check_lists(node: Node, faults: Faults) -> None:
     for name in _LISTS:
-        given = [item for item in node.values.get(name, ()) if isinstance(item, Node) and "value" in item.values]
+        given = [
+            item for item in node.values.get(name, ()) if isinstance(item, Node) and "value" in item.values
+        ]
         if len(given) > MAX_CHOICES:
             faults.add(node.at(name), f"{len(given)} {name}; a question may have {MAX_CHOICES}")
             continue
@@ -171,7 +176,9 @@ def _check_kind(node: Node, faults: Faults) -> None:
             faults.add(node.at("rows"), f"{cells} cells; a matrix may have {MAX_CELLS}")
     fetched = node.values.get("choicesByUrl")
     if isinstance(fetched, Node) and fetched.values.get("url"):
-        faults.add(fetched.path, "choices from a URL are not supported: the server cannot check answers against them")
+        faults.add(
+            fetched.path, "choices from a URL are not supported: the server cannot check answers against them"
+        )
     _check_values(node, faults)
 
 
@@ -222,4 +229,3 @@ def _bound_fault(kind: str, value: object) -> str | None:
     except ValueError as fault:
         return f"cannot be read as {kind}: {fault}"
     return None
-

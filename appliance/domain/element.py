@@ -1,4 +1,4 @@
-"""The questions of a form and the panels and pages that hold them, with what the later verdict needs to know of each."""
+"""The questions of a form, the panels and pages that hold them, and what a verdict needs to know of each."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ VOICELESS: Final = frozenset({"html", "image"})
 class Question:
     """A question, a matrix column or an item of a multipletext.
 
-    `conditional`: it or something around it has a visibleIf or enableIf, so whether it must be answered is not known
-    without evaluating conditions. `lenient`: conditional, hidden or read-only: an answer is checked for its type only.
+    `conditional`: it or something around it has a visibleIf or enableIf, so whether it must be answered is
+    not known without evaluating conditions. `lenient`: conditional, hidden or read-only: an answer is checked for
+    its type only.
     """
 
     name: str
@@ -54,7 +55,12 @@ class Group:
     def is_required(self) -> bool:
         """At least one question in it has to be answered."""
         asked = any(not one.lenient for one in self.questions)
-        return asked and not self.lenient and self.node.flag("isRequired") and "requiredIf" not in self.node.values
+        return (
+            asked
+            and not self.lenient
+            and self.node.flag("isRequired")
+            and "requiredIf" not in self.node.values
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +76,24 @@ def expressions(node: Node) -> dict[str, str]:
     return {
         name: value
         for name, value in node.values.items()
-        if isinstance(value, str) and value and name in known and known[name].type in ("condition", "expression")
+        if isinstance(value, str)
+        and value
+        and name in known
+        and known[name].type in ("condition", "expression")
     }
 
 
-def question(node: Node, kind: str | None = None, *, conditional: bool = False, lenient: bool = False) -> Question:
+def question(
+    node: Node, kind: str | None = None, *, conditional: bool = False, lenient: bool = False
+) -> Question:
     """The question that `node` describes; `kind` says which one a matrix column or a multipletext item is."""
-    name = js_text(node.values["name"])
+    name = js_text(node.values.get("name", ""))
     node = replace(node, kind=kind or node.kind)
     conditional = conditional or _has_condition(node)
     lenient = lenient or conditional or _is_silent(node)
-    return Question(name, js_text(node.values.get("valueName") or name), node.kind, node, conditional, lenient)
+    return Question(
+        name, js_text(node.values.get("valueName") or name), node.kind, node, conditional, lenient
+    )
 
 
 def collect(nodes: Iterable[Node], *, conditional: bool = False, lenient: bool = False) -> Elements:

@@ -1,6 +1,6 @@
 """One question's place in the data: reads the answer, checks it, stores it.
 
-Everything that follows from the definition is worked out once, when the form is compiled; a check is a few calls.
+What follows from the definition is worked out once, when the form is compiled; a check is a few calls.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFUSED: Final = Refused.TOKEN
 """The answer was not taken; a fault says why."""
 
 Accept = Callable[[Any, str, Faults], object]
-"""Checks the JSON type of an answer that is not empty; gives it as stored, or adds a fault and gives REFUSED."""
+"""Checks the type of an answer that is not empty; gives it as stored, or adds a fault and gives REFUSED."""
 Rule = Callable[[Any], str | None]
 """The message for a stored answer that breaks the rule."""
 
@@ -56,6 +56,8 @@ class Checks:
     """Rules that hold without an answer too, such as minSelectedChoices."""
     when_empty: Any = None
     """What `accept` looks at when there is no answer: {} or [] where parts of the answer are required."""
+    empty_answers: bool = False
+    """Whether [] is an answer, of no rows, and only its absence makes for `when_empty`."""
     needs_comment: Callable[[Any, object], bool] | None = None
     """Whether the stored answer asks for a comment, given the comment that came with it."""
     other_text: str = ""
@@ -84,7 +86,9 @@ class Field:
         key = self.question.key
         value = out[key] if key in out else data.get(key)
         if value is None or (not value and value is not False and value != 0) or is_empty(value):
-            self._check_nothing(at + self.step, faults)
+            if value == [] and self.checks.empty_answers:
+                out[key] = value
+            self._check_nothing(value, at + self.step, faults)
             return
         path = at + self.step
         checks = self.checks
@@ -100,7 +104,9 @@ class Field:
     def _judge(self, stored: Any, data: Mapping[str, Any], path: str, faults: Faults) -> None:
         found = [self.required] if self.required is not None and is_blank(stored) else []
         checks = self.checks
-        if checks.needs_comment is not None and checks.needs_comment(stored, data.get(self.question.key + COMMENT)):
+        if checks.needs_comment is not None and checks.needs_comment(
+            stored, data.get(self.question.key + COMMENT)
+        ):
             found.append(checks.other_text)
         for rule in checks.rules:
             message = rule(stored)
@@ -111,7 +117,7 @@ class Field:
         for message in found:
             faults.add(path, message)
 
-    def _check_nothing(self, path: str, faults: Faults) -> None:
+    def _check_nothing(self, value: object, path: str, faults: Faults) -> None:
         if self.question.lenient:
             return
         if self.required is not None:
@@ -120,7 +126,7 @@ class Field:
             message = rule()
             if message is not None:
                 faults.add(path, message)
-        if self.checks.when_empty is not None:
+        if self.checks.when_empty is not None and not (self.checks.empty_answers and value == []):
             self.checks.accept(self.checks.when_empty, path, faults)
 
 

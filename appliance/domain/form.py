@@ -59,8 +59,8 @@ def _compile(survey: Node) -> Form:
     elements = collect(top_elements(survey), lenient=read_only)
     context = Context(
         locale=survey.text("locale"),
-        max_text=int(survey.number("maxTextLength")),
-        max_comment=int(survey.number("maxCommentLength")),
+        max_text=int(survey.value("maxTextLength")),
+        max_comment=int(survey.value("maxCommentLength")),
         store_others=survey.flag("storeOthersAsComment"),
         build=build_scope,
     )
@@ -69,6 +69,12 @@ def _compile(survey: Node) -> Form:
 
 def _computed(survey: Node) -> frozenset[str]:
     """Names that calculated values and triggers write into the data; a client's copy of them is dropped."""
-    values = [js_text(one.values["name"]) for one in survey.nodes("calculatedValues") if one.flag("includeIntoResult")]
-    targets = [js_text(one.values["setToName"]) for one in survey.nodes("triggers") if one.values.get("setToName")]
+    values = [
+        js_text(one.values["name"])
+        for one in survey.nodes("calculatedValues")
+        if one.flag("includeIntoResult")
+    ]
+    targets = [
+        js_text(one.values["setToName"]) for one in survey.nodes("triggers") if one.values.get("setToName")
+    ]
     return frozenset((*values, *targets))

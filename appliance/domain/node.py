@@ -1,4 +1,4 @@
-"""A definition as survey-core's table reads it: every object a node of a known class, every property known and typed.
+"""A definition as survey-core's table reads it: objects of known classes, properties known and typed.
 
 Older names are replaced by today's, choices written as plain values become nodes, nulls are left out. What a
 property means is the business of `definition` and `form`.
@@ -27,7 +27,9 @@ from appliance.domain.values import js_text, text_in
 MAX_NESTING: Final = 20
 """Elements within elements."""
 
-_TEXT: Final = frozenset({"string", "condition", "expression", "text", "html", "color", "file", "question_carryforward"})
+_TEXT: Final = frozenset(
+    {"string", "condition", "expression", "text", "html", "color", "file", "question_carryforward"}
+)
 _SWITCH: Final = frozenset({"boolean", "switch"})
 _FREE: Final = frozenset({"value", "rowvalue", "panelvalue", "triggervalue", "bindings", "cells", "datetime"})
 _LISTS: Final = frozenset({"set", "pages", "questions"})
@@ -50,7 +52,7 @@ class Node:
         found = self.values.get(name)
         return bool(properties(self.kind)[name].default if found is None else found)
 
-    def number(self, name: str) -> Any:
+    def value(self, name: str) -> Any:
         """As given, else survey-core's default, else None."""
         found = self.values.get(name)
         return properties(self.kind)[name].default if found is None else found
@@ -119,7 +121,7 @@ def _value(value: object, one: Property, owner: Mapping[str, object], place: _Pl
     """The value as kept, or None after a fault."""
     if one.array and (one.item or one.base):
         return _list(value, one, place, faults)
-    if one.item is not None:
+    if one.item:
         return _object(value, _class_of(one.item, owner), place, faults)
     message = _fault(value, one)
     if message is None:
@@ -136,13 +138,15 @@ def _list(value: object, one: Property, place: _Place, faults: Faults) -> list[N
         faults.add(place.path, f"elements are nested more than {MAX_NESTING} deep")
         return None
     read = _element if one.base else _item
-    found = (read(item, one, place.step(index, deeper=one.base is not None), faults) for index, item in enumerate(value))
+    found = (
+        read(item, one, place.step(index, deeper=bool(one.base)), faults)
+        for index, item in enumerate(value)
+    )
     return [node for node in found if node is not None]
 
 
 def _element(item: object, one: Property, place: _Place, faults: Faults) -> Node | None:
     """An object that names its own class."""
-    assert one.base is not None
     if not isinstance(item, dict):
         faults.add(place.path, f"an object is needed, not {name_of(item)}")
         return None
@@ -173,12 +177,15 @@ def _unknown_type(named: str, one: Property) -> str:
 
 def _children(one: Property) -> list[str]:
     stems = ("numeric", "text", "answercount", "regex", "email", "expression")
-    return list(stems) if one.suffix == "validator" else ["complete", "setvalue", "copyvalue", "skip", "runexpression"]
+    return (
+        list(stems)
+        if one.suffix == "validator"
+        else ["complete", "setvalue", "copyvalue", "skip", "runexpression"]
+    )
 
 
 def _item(item: object, one: Property, place: _Place, faults: Faults) -> Node | None:
     """An object of the one class that may stand here; for a choice its value alone will do."""
-    assert one.item is not None
     if is_a(one.item, "itemvalue") and not isinstance(item, dict | list):
         return _choice(item, one.item, place, faults)
     if one.item != "matrixdropdowncolumn" or not isinstance(item, dict):
@@ -186,7 +193,10 @@ def _item(item: object, one: Property, place: _Place, faults: Faults) -> Node | 
     named = item.get("cellType", "default")
     cell = place.cell if named == "default" else named
     if not isinstance(cell, str) or cell not in CELLS:
-        faults.add(place.path + "/cellType", f"no cell type: {js_text(named)[:80]!r}{_nearest(js_text(named), CELLS)}")
+        faults.add(
+            place.path + "/cellType",
+            f"no cell type: {js_text(named)[:80]!r}{_nearest(js_text(named), CELLS)}",
+        )
         return None
     return _read(item, one.item, cell_properties(cell), place, faults)
 
@@ -232,7 +242,11 @@ _CHECKS: Final[tuple[tuple[frozenset[str], Callable[[object], bool], str], ...]]
     (_LISTS, lambda value: isinstance(value, list | str), "an array"),
     (frozenset({"string[]"}), lambda value: isinstance(value, list | dict), "an array"),
     (_FREE, lambda value: True, ""),
-    (frozenset({"any"}), lambda value: not isinstance(value, list | dict), "a string, a number, true or false"),
+    (
+        frozenset({"any"}),
+        lambda value: not isinstance(value, list | dict),
+        "a string, a number, true or false",
+    ),
 )
 
 
@@ -246,7 +260,9 @@ def _fault(value: object, one: Property) -> str | None:
     for types, is_right, needed in _CHECKS:
         if one.type in types and not is_right(value):
             return f"{needed} is needed, not {name_of(value)}"
-    if one.choices and not any(value == choice and (value is True) == (choice is True) for choice in one.choices):
+    if one.choices and not any(
+        value == choice and (value is True) == (choice is True) for choice in one.choices
+    ):
         return f"not one of {', '.join(map(js_text, one.choices[:20]))}"
     return None
 

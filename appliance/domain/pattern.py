@@ -1,7 +1,7 @@
 """JavaScript regular expressions, matched in time linear to the text.
 
-A form's author writes the pattern and anyone sends the text, so a backtracking engine would be a way to stop the
-server. RE2 cannot backtrack; what it cannot do in linear time (look-around, back-references) is refused by name.
+A form's author writes the pattern and anyone sends the text, so a backtracking engine would be a way to stop
+the server. RE2 never backtracks; what it cannot do (look-around, back-references) is refused by name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REFUSED: Final = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behin
 def compile_pattern(source: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
     """`new RegExp(source).test`. Raises ValueError with a reason for the author of the pattern.
 
-    Characters are code points, where JavaScript without the u flag counts UTF-16 units: one emoji is one `.` here.
+    A `.` is a code point, where JavaScript without the u flag counts UTF-16 units: one emoji is one `.` here.
     """
     options = re2.Options()
     options.max_mem = _MEMORY
@@ -67,7 +67,11 @@ def _plain(source: str, place: int) -> tuple[str, int, bool]:
             raise ValueError("invalid group")
     if char == ".":
         return _ANY, place, False
-    for start, piece, opens in (("[^]", r"(?s:.)", False), ("[]", r"[^\x{0}-\x{10ffff}]", False), ("[^", "[^", True)):
+    for start, piece, opens in (
+        ("[^]", r"(?s:.)", False),
+        ("[]", r"[^\x{0}-\x{10ffff}]", False),
+        ("[^", "[^", True),
+    ):
         if source.startswith(start, place):
             return piece, place + len(start) - 1, opens
     return char, place, char == "["
@@ -86,7 +90,9 @@ def _escape(source: str, place: int, in_class: bool) -> tuple[str, int]:
     if char in "ux":
         return _code(source, place)
     if char == "k" or (char in "123456789" and not in_class):
-        raise ValueError(f"a back-reference (\\{char}) cannot be matched in bounded time and is not supported")
+        raise ValueError(
+            f"a back-reference (\\{char}) cannot be matched in bounded time and is not supported"
+        )
     if char in "pPcQEAzCG" or char.isdigit():
         raise ValueError(f"the escape \\{char} is not supported")
     if char in _KEPT or not char.isalnum():

@@ -98,7 +98,7 @@ def build_scope(elements: Elements, context: Context, computed: frozenset[str] =
     fields = [_field(one, context) for one in elements.questions if one.kind in _CHECKS]
     for one in fields:
         by_key[one.question.key] = (*by_key.get(one.question.key, ()), one)
-        if _has_comment(one.question.node, context):
+        if has_comment(one.question.node, context):
             key = one.question.key + COMMENT
             by_key.setdefault(key, (CommentField(key, context.max_comment),))
     return Scope(
@@ -113,12 +113,10 @@ def build_scope(elements: Elements, context: Context, computed: frozenset[str] =
 def _field(question: Question, context: Context) -> Field:
     node = question.node
     required = node.text("requiredErrorText", context.locale) or TEXTS["requiredError"]
-    title = node.text("title", context.locale) or question.name
-    is_item = node.path.rpartition("/")[0].endswith("/items")
     return Field(
         question,
         _CHECKS[question.kind](question, context),
-        validators(node.values.get("validators", ()), context.locale, title if is_item else ""),
+        validators(node.values.get("validators", ()), context.locale),
         required if question.is_required else None,
         token(question.key),
     )
@@ -142,7 +140,7 @@ def _has_total(column: Node) -> bool:
     return bool(column.values.get("totalExpression")) or column.values.get("totalType", "none") != "none"
 
 
-def _has_comment(node: Node, context: Context) -> bool:
+def has_comment(node: Node, context: Context) -> bool:
     if "showCommentArea" in properties(node.kind) and node.flag("showCommentArea"):
         return True
     return is_a(node.kind, "selectbase") and has_other(node) and stores_other_apart(node, context)

@@ -17,9 +17,9 @@ class Property:
     name: str
     type: str
     array: bool = False
-    item: str | None = None
+    item: str = ""
     """The one class that an object here has."""
-    base: str | None = None
+    base: str = ""
     """Objects here name their class in `type`; it descends from this one."""
     suffix: str = ""
     localizable: bool = False
@@ -78,8 +78,8 @@ def _property(name: str, spec: Mapping[str, Any]) -> Property:
         name=name,
         type=spec["type"],
         array=spec.get("array", False),
-        item=spec.get("class"),
-        base=spec.get("base"),
+        item=spec.get("class", ""),
+        base=spec.get("base", ""),
         suffix=spec.get("suffix", ""),
         localizable=spec.get("localizable", False),
         required=spec.get("required", False),

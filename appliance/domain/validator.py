@@ -19,20 +19,22 @@ is_email: Final = compile_pattern(
 """EmailValidator.re of survey-core."""
 
 
-def validators(nodes: Iterable[Node], locale: str, title: str = "") -> tuple[Rule, ...]:
+def validators(nodes: Iterable[Node], locale: str) -> tuple[Rule, ...]:
     """One rule a validator that can fail an answer; a warning or a hint cannot."""
     wanted = (node for node in nodes if (node.values.get("notificationType") or "error") == "error")
-    made = (_MAKERS[node.kind](node, node.text("text", locale), title) for node in wanted if node.kind in _MAKERS)
+    made = (_MAKERS[node.kind](node, node.text("text", locale)) for node in wanted if node.kind in _MAKERS)
     return tuple(made)
 
 
-def _numeric(node: Node, text: str, title: str) -> Rule:
-    low, high = node.number("minValue"), node.number("maxValue")
-    name = title or TEXTS["value"]
+def _numeric(node: Node, text: str) -> Rule:
+    low, high = node.value("minValue"), node.value("maxValue")
+    name = TEXTS["value"]
     if low is not None and high is not None:
         message = text or fill(TEXTS["numericMinMax"], name, low, high)
     else:
-        message = text or fill(TEXTS["numericMax" if low is None else "numericMin"], name, high if low is None else low)
+        message = text or fill(
+            TEXTS["numericMax" if low is None else "numericMin"], name, high if low is None else low
+        )
 
     def rule(value: Any) -> str | None:
         if is_blank(value):
@@ -45,13 +47,15 @@ def _numeric(node: Node, text: str, title: str) -> Rule:
     return rule
 
 
-def _text(node: Node, text: str, title: str) -> Rule:
-    low, high = node.number("minLength"), node.number("maxLength")
+def _text(node: Node, text: str) -> Rule:
+    low, high = node.value("minLength"), node.value("maxLength")
     no_digits = not node.flag("allowDigits")
     if low > 0 and high > 0:
         message = text or fill(TEXTS["textMinMaxLength"], low, high)
     else:
-        message = text or fill(TEXTS["textMinLength" if low > 0 else "textMaxLength"], low if low > 0 else high)
+        message = text or fill(
+            TEXTS["textMinLength" if low > 0 else "textMaxLength"], low if low > 0 else high
+        )
 
     def rule(value: Any) -> str | None:
         if is_blank(value):
@@ -66,8 +70,8 @@ def _text(node: Node, text: str, title: str) -> Rule:
     return rule
 
 
-def _answer_count(node: Node, text: str, title: str) -> Rule:
-    low, high = node.number("minCount"), node.number("maxCount")
+def _answer_count(node: Node, text: str) -> Rule:
+    low, high = node.value("minCount"), node.value("maxCount")
 
     def rule(value: Any) -> str | None:
         if not isinstance(value, list) or not value:
@@ -81,7 +85,7 @@ def _answer_count(node: Node, text: str, title: str) -> Rule:
     return rule
 
 
-def _regex(node: Node, text: str, title: str) -> Rule:
+def _regex(node: Node, text: str) -> Rule:
     source = js_text(node.values.get("regex") or "")
     matches = compile_pattern(source, ignore_case=node.flag("caseInsensitive"))
 
@@ -94,12 +98,12 @@ def _regex(node: Node, text: str, title: str) -> Rule:
     return rule
 
 
-def _email(node: Node, text: str, title: str) -> Rule:
+def _email(node: Node, text: str) -> Rule:
     message = text or TEXTS["invalidEmail"]
     return lambda value: None if not value or is_email(js_text(value)) else message
 
 
-_MAKERS: Final[dict[str, Callable[[Node, str, str], Rule]]] = {
+_MAKERS: Final[dict[str, Callable[[Node, str], Rule]]] = {
     "numericvalidator": _numeric,
     "textvalidator": _text,
     "answercountvalidator": _answer_count,

@@ -96,7 +96,7 @@ def js_length(text: str) -> int:
 
 
 def same_key(value: object) -> str:
-    """One key for all values that survey-core holds equal when it looks a choice up: 1 is "1", true is "true"."""
+    """One key for all values that survey-core holds equal as choices: 1 is "1", true is "true"."""
     number = to_number(value) if not isinstance(value, str) or _NUMBER.fullmatch(value) else None
     return js_text(value) if number is None else js_text(float(number))
 
@@ -109,7 +109,7 @@ def text_in(value: object, locale: str) -> str:
 
 
 def fill(text: str, *values: object) -> str:
-    """"{0} of {1}" with its values."""
+    """ "{0} of {1}" with its values."""
     for place, value in enumerate(values):
         text = text.replace(f"{{{place}}}", js_text(value))
     return text
