@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appliance import settings
+from tests.ops.command import appliance_command
+
+
+def test_launch_starts_without_the_weight_of_the_others() -> None:
+    """Nine programs start through it at once; what it imports, each of them pays for."""
+    code = (
+        "import sys; from appliance.cli import main; main(['launch', 'nonsense']);"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    told = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    heavy = {
+        "litestar",
+        "granian",
+        "msgspec",
+        "pymongo",
+        "redis",
+        "huey",
+        "cryptography",
+        "argon2",
+        "jwt",
+        "asyncio",
+    }
+    assert not heavy & set(told.stdout.split())
+
+
+def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    ended = appliance_command("status", data=tmp_path / "data", APPLIANCE_HTTP_PORT="eighty")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert (
+        ended.stderr == "appliance: APPLIANCE_HTTP_PORT='eighty' from environment: a whole number is needed\n"
+    )
+
+
+def test_config_shows_where_a_value_comes_from_and_no_secret(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("sesame-key\n")
+    ended = appliance_command(
+        "config", "show", "--json",
+        data=tmp_path / "data",
+        SECRET_KEY_FILE=str(secret),
+        APPLIANCE_ADMIN_PASSWORD="sesame-admin",
+        APPLIANCE_BIND="127.0.0.1,::1",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "sesame" not in ended.stdout
+    rows = {row["name"]: row for row in json.loads(ended.stdout)}
+    assert set(rows) == {row.name for row in settings.rows().values()}
+    assert rows["SECRET_KEY"]["effective"] == "(set)"
+    assert rows["SECRET_KEY"]["source"] == str(secret)
+    assert rows["APPLIANCE_ADMIN_PASSWORD"]["asked"] == "(set)"
+    bind = rows["APPLIANCE_BIND"]
+    assert (bind["asked"], bind["default"], bind["effective"]) == (
+        "127.0.0.1, ::1",
+        "127.0.0.1",
+        "127.0.0.1, ::1",
+    )
+    assert int(rows["APPLIANCE_CPUS"]["effective"]) >= 1
+    assert rows["APPLIANCE_CPUS"]["asked"] is None
+
+
+@pytest.mark.parametrize("command", [["status"], ["supervisorctl", "status"], ["logs"]])
+def test_not_running_names_the_next_command(command: list[str], tmp_path: Path) -> None:
+    ended = appliance_command(*command, data=tmp_path / "data")
+    assert ended.returncode in (1, 2)
+    assert "next: ./scripts/up" in ended.stdout + ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_reader_that_leaves_is_no_fault(tmp_path: Path) -> None:
+    logs = tmp_path / "data" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "api-1.log").write_text('{"time": "2026-01-31T12:00:00Z", "message": "x"}\n' * 20_000)
+    script = f"'{sys.executable}' -P -m appliance logs -n 0 | head -n 1"
+    ended = appliance_command(data=tmp_path / "data", command=["bash", "-c", script])
+    assert ended.stdout.count("\n") == 1
+    assert ended.stderr == ""
+
+
+def test_maintenance_is_a_file_that_nginx_looks_for(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert appliance_command("maintenance", "on", data=data).returncode == 2
+    (data / "run").mkdir(parents=True)
+    assert appliance_command("maintenance", "on", data=data).returncode == 0
+    assert (data / "run" / "maintenance").exists()
+    assert appliance_command("maintenance", "off", data=data).returncode == 0
+    assert not (data / "run" / "maintenance").exists()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from appliance import clock, settings
+from appliance.addresses import Paths
+from appliance.ops import doctor, trees
+from appliance.ops.checks import CHECKS
+from appliance.ops.findings import Finding, Situation
+from appliance.runtime import certificate, folders
+from appliance.settings import HOME
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder as `up` leaves it."""
+    chosen = settings.load({"APPLIANCE_DATA": str(tmp_path / "data")}, dotenv=tmp_path / "none")
+    paths = Paths(chosen.data)
+    folders.create(paths)
+    folders.create_secrets(paths, chosen)
+    certificate.ensure(paths)
+    return chosen.data
+
+
+def examine(
+    data: Path, dotenv: Path | None = None, later: dt.timedelta = dt.timedelta(), **environ: str
+) -> list[Finding]:
+    every = {"APPLIANCE_DATA": str(data), **environ}
+    dotenv = dotenv or data / "none"
+    now = clock.utc_now() + later
+    return doctor.examine(Situation(settings.load(every, dotenv=dotenv), every, dotenv, lambda: now))
+
+
+def found(findings: list[Finding], check: str) -> list[tuple[str, str]]:
+    return [(each.severity, each.meaning) for each in findings if each.check == check]
+
+
+def test_a_stopped_appliance_in_order_has_one_error(data: Path) -> None:
+    bad = [(each.check, each.severity) for each in examine(data) if each.severity != "ok"]
+    assert bad == [("database-kind", "warning"), ("supervisor", "error")]
+
+
+def test_every_finding_that_is_not_well_names_the_next_step(data: Path) -> None:
+    (data / "logs").rmdir()
+    data.chmod(0o755)
+    for each in examine(data, RATE_LIMIT="off", APPLIANCE_DATTA="x"):
+        assert (each.severity == "ok") == (each.next == ""), each
+
+
+def test_every_check_is_explained() -> None:
+    explained = set(re.findall(r"^## `([a-z-]+)`$", (HOME / "docs" / "doctor.md").read_text(), re.MULTILINE))
+    assert explained == {doctor.UNREADABLE, *(check.name for check in CHECKS)}
+
+
+def test_a_misspelt_setting_is_found_and_its_name_guessed(data: Path, tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("# APPLIANCE_NOTHING=1\nRATE_LIMITS=off\nSECRET_KEY=x\n")
+    dotenv.chmod(0o600)
+    findings = examine(
+        data, dotenv, APPLIANCE_HTTP_PROT="80", APPLIANCE_ADMIN_PASSWORD_FILE=str(dotenv), PATH="/bin"
+    )
+    names = [(each.meaning, each.next) for each in findings if each.check == "setting-names"]
+    assert names == [
+        (
+            "APPLIANCE_HTTP_PROT in the environment is no setting and has no effect",
+            "rename it to APPLIANCE_HTTP_PORT",
+        ),
+        (f"RATE_LIMITS in {dotenv} is no setting and has no effect", "rename it to RATE_LIMIT"),
+    ]
+
+
+def test_settings_that_cannot_be_read_are_the_only_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPLIANCE_HTTP_PORT", "99999")
+    (only,) = doctor.examine()
+    assert (only.check, only.severity) == ("settings", "error")
+    assert "APPLIANCE_HTTP_PORT='99999' from environment" in only.meaning
+
+
+def test_an_open_secret_is_an_error_with_its_mend(data: Path) -> None:
+    secret = Paths(data).mongo_password
+    secret.chmod(0o644)
+    (bad,) = [each for each in examine(data) if each.check == "secrets"]
+    assert (bad.severity, bad.next) == ("error", f"chmod 600 '{secret}'")
+    Paths(data).certificate_key.chmod(0o640)
+    assert len(found(examine(data), "secrets")) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_folder_of_another_owner_is_an_error(data: Path) -> None:
+    os.chown(data / "files", 65534, -1)
+    ((severity, meaning),) = found(examine(data), "data-folder")
+    assert severity == "error"
+    assert meaning == f"{data / 'files'} belongs to nobody, the data folder to root"
+
+
+@pytest.mark.parametrize("days,severity", [(0, "ok"), (800, "ok"), (812, "warning"), (826, "error")])
+def test_the_certificate_is_told_before_it_expires(data: Path, days: int, severity: str) -> None:
+    ((told, _),) = found(examine(data, later=dt.timedelta(days=days)), "certificate")
+    assert told == severity
+
+
+def test_a_clock_that_went_back_is_noticed(data: Path) -> None:
+    assert found(examine(data, later=dt.timedelta(seconds=-60)), "clock")[0][0] == "ok"
+    assert found(examine(data, later=dt.timedelta(days=-2000)), "clock")[0][0] == "error"
+
+
+def test_listeners_are_told_inside_from_outside() -> None:
+    """On real sockets of this process, IPv6 where the host has it."""
+    expected = []
+    sockets = []
+    for address, outside in [("127.0.0.1", False), ("0.0.0.0", True), ("::1", False), ("::", True)]:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            made = socket.create_server((address, 0), family=family)
+        except OSError:
+            assert family == socket.AF_INET6
+            continue
+        sockets.append(made)
+        expected.append((made.getsockname()[1], outside))
+    try:
+        seen = [(each.port, each.is_outside) for each in trees.listeners([os.getpid()])]
+        assert set(expected) <= set(seen)
+    finally:
+        for made in sockets:
+            made.close()

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import CannotStart
+from appliance.ops import logs
+from appliance.ops.log_lines import Wanted, as_text
+from appliance.ops.log_tail import Tail
+from appliance.ops.log_times import find_time
+
+NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
+
+
+def line(second: float, message: str, **fields: object) -> str:
+    stamp = (NOON + dt.timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+    return json.dumps({"time": stamp, "level": "info", "message": message, **fields}) + "\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "api-1.log.2").write_text(line(0, "a0"))
+    (tmp_path / "api-1.log.1").write_text(line(2, "a2", request_id="r1") + line(4, "a4", level="error"))
+    (tmp_path / "api-1.log").write_text(line(6, "a6"))
+    (tmp_path / "api-2.log").write_text(
+        line(3, "b3", request_id="r1") + "Traceback\n  at b3\n" + line(5, "b5")
+    )
+    (tmp_path / "nginx.log").write_text(line(1, "n1") + line(7, "n7", request_id="r2"))
+    return tmp_path
+
+
+def messages(folder: Path, wanted: Wanted, lines: int = 0) -> list[str]:
+    return [str(each.fields.get("message", each.text)) for each in logs.read(folder, wanted, lines)]
+
+
+def test_programs_and_rotated_files_are_merged_by_time(folder: Path) -> None:
+    expected = ["a0", "n1", "a2", "b3", "Traceback", "  at b3", "a4", "b5", "a6", "n7"]
+    assert messages(folder, Wanted()) == expected
+    assert messages(folder, Wanted(), lines=3) == expected[-3:]
+
+
+@pytest.mark.parametrize(
+    "wanted,expected",
+    [
+        (Wanted(programs=("nginx",)), ["n1", "n7"]),
+        (Wanted(programs=("api-1",)), ["a0", "a2", "a4", "a6"]),
+        (Wanted(programs=("api",), level="error"), ["a4"]),
+        (Wanted(request_id="r1"), ["a2", "b3"]),
+        (Wanted(since=NOON.timestamp() + 5), ["b5", "a6", "n7"]),
+    ],
+)
+def test_only_what_is_wanted(folder: Path, wanted: Wanted, expected: list[str]) -> None:
+    assert messages(folder, wanted) == expected
+
+
+def test_a_line_that_is_no_json_is_shown_with_its_program(folder: Path) -> None:
+    shown = [as_text(each) for each in logs.read(folder, Wanted(programs=("api-2",)))]
+    assert shown[1] == "2026-01-31T12:00:03.000Z api-2          Traceback"
+    assert shown[0] == "2026-01-31T12:00:03.000Z api-2          info    b3 request_id=r1"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(
+            lambda path: path.open("a").write(line(9, "new") + line(10, "half")[:-9]), id="half a line"
+        ),
+        pytest.param(lambda path: rotate(path, line(9, "new")), id="rotated"),
+        pytest.param(lambda path: rotate(path, "", line(9, "new")), id="written, then rotated"),
+        pytest.param(lambda path: path.write_text(line(9, "new")), id="emptied"),
+        pytest.param(lambda path: path.with_name("mongo.log").write_text(line(9, "new")), id="another file"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:unclosed file")
+def test_following_neither_loses_nor_repeats(folder: Path, write: Callable[[Path], object]) -> None:
+    tail = Tail(folder, Wanted())
+    past = logs.read(folder, Wanted(), until=tail.starts)
+    write(folder / "nginx.log")
+    assert [each.fields["message"] for each in tail.read()] == ["new"]
+    assert tail.read() == []
+    assert "new" not in [each.fields.get("message") for each in past]
+
+
+def rotate(path: Path, content: str, before: str = "") -> None:
+    """As supervisord does: append, rename, open anew."""
+    with path.open("a") as file:
+        file.write(before)
+    path.rename(f"{path}.1")
+    path.write_text(content)
+
+
+def test_since_is_an_age_or_a_time() -> None:
+    def now() -> dt.datetime:
+        return NOON
+
+    assert logs.parse_since("15m", now=now) == NOON.timestamp() - 900
+    assert logs.parse_since("2026-01-31T12:00:00Z") == NOON.timestamp()
+    for nonsense in ("yesterday", "-5m", "999999999d", "2026-01-31"):
+        with pytest.raises(CannotStart, match="--since"):
+            logs.parse_since(nonsense, now=now)
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [
+        ("712:M 31 Jan 2026 12:00:00.250 * Ready to accept connections", 0.25),
+        ("2026-01-31 12:00:00,250 INFO spawned: 'api-1' with pid 9", 0.25),
+        ('{"t":{"$date":"2026-01-31T13:00:00.250+01:00"},"s":"I","msg":"x"}', 0.25),
+        ("[2026-01-31 12:00:00] started", 0.0),
+        ("no time here", None),
+        ("2026-13-31 12:00:00,000 INFO no such month", None),
+    ],
+)
+def test_times_of_others(text: str, expected: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    fields = json.loads(text) if text.startswith("{") else {}
+    found = find_time(text, fields)
+    assert found == (None if expected is None else pytest.approx(NOON.timestamp() + expected))
