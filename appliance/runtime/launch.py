@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Start:
 def launch(name: str) -> None:
     """Become the program. Returns only when there is nothing to run. Raises CannotStart, SettingError."""
     parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # asked to stop while waiting: no traceback
     kind = programs.kind(name)
     chosen = settings.load()
     paths = Paths(chosen.data)

@@ -117,7 +117,7 @@ class Parent:
         self.supervisor = self._start()
         self.steps.say(f"supervisord runs as process {self.supervisor}")
         while True:
-            received = signal.sigtimedwait(WATCHED, 0.1 if self._busy() else 5.0)
+            received = signal.sigtimedwait(WATCHED, 0.25 if self._busy() else 5.0)
             if self.supervisor in processes.reap():
                 return self._ended()
             if received:
@@ -136,7 +136,15 @@ class Parent:
             processes.die_with_parent(signal.SIGTERM, parent)
 
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(HOME / "supervisord.conf")],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "supervisor.supervisord",
+                "-n",
+                "-c",
+                str(HOME / "supervisord.conf"),
+            ],
             stdin=subprocess.DEVNULL,
             env=self._environment(),
             cwd=self.paths.run,

@@ -38,5 +38,3 @@ def paths(chosen: Settings) -> Paths:
     folders.create(made)
     folders.create_secrets(made, chosen)
     return made
-
-

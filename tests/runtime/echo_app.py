@@ -41,7 +41,11 @@ async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 async def events(send: Send) -> None:
-    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+    start = {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(b"content-type", b"text/event-stream")],
+    }
     await send(start)
     for number in range(3):
         await send({"type": "http.response.body", "body": f"data: {number}\n\n".encode(), "more_body": True})

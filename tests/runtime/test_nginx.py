@@ -94,13 +94,20 @@ def test_old_tls_is_refused(door: Front) -> None:
     with pytest.warns(DeprecationWarning, match="deprecated"):
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", door.settings.https_port)) as plain, pytest.raises(ssl.SSLError):
+    with (
+        socket.create_connection(("127.0.0.1", door.settings.https_port)) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
         context.wrap_socket(plain)
 
 
 @pytest.mark.parametrize(
     "host, expected",
-    [("forms.test:{http}", "forms.test:{https}"), ("forms.test", "forms.test"), ("FORMS.test:80", "forms.test:{https}")],
+    [
+        ("forms.test:{http}", "forms.test:{https}"),
+        ("forms.test", "forms.test"),
+        ("FORMS.test:80", "forms.test:{https}"),
+    ],
 )
 def test_plain_http_from_elsewhere_goes_to_https(proxied: Front, host: str, expected: str) -> None:
     ports = {"http": proxied.settings.http_port, "https": proxied.settings.https_port}
@@ -312,7 +319,8 @@ def test_an_address_is_limited_and_told_when_to_come_back(proxied: Front, path: 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/none", "/docs"])
 def test_probes_and_pages_are_not_limited(proxied: Front, path: str) -> None:
     got = {
-        proxied.get(path, x_forwarded_for="203.0.113.88", x_forwarded_proto="https").status_code for _ in range(80)
+        proxied.get(path, x_forwarded_for="203.0.113.88", x_forwarded_proto="https").status_code
+        for _ in range(80)
     }
     assert got == {404 if "static" in path else 200}
 
@@ -360,7 +368,12 @@ def test_the_log_is_json_lines_without_query_strings(door: Front) -> None:
     door.raw(b"GET /static/gone?token=hunter2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     until(lambda: any(line["request_id"] == "log-me" for line in lines(door)))
     line = next(line for line in lines(door) if line["request_id"] == "log-me")
-    assert (line["method"], line["uri"], line["status"], line["address"]) == ("GET", "/api/logged", 200, "127.0.0.1")
+    assert (line["method"], line["uri"], line["status"], line["address"]) == (
+        "GET",
+        "/api/logged",
+        200,
+        "127.0.0.1",
+    )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     assert line["user_agent"] == 'a"b\\c'
     assert line["bytes"] > 0

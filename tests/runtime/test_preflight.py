@@ -39,7 +39,10 @@ def test_taken_ports_are_told_together(chosen: Settings) -> None:
         faults = preflight.find_faults(chosen)
     assert len(faults) == 2
     for fault, port, name in zip(
-        faults, (chosen.http_port, chosen.https_port), ("APPLIANCE_HTTP_PORT", "APPLIANCE_HTTPS_PORT"), strict=True
+        faults,
+        (chosen.http_port, chosen.https_port),
+        ("APPLIANCE_HTTP_PORT", "APPLIANCE_HTTPS_PORT"),
+        strict=True,
     ):
         assert fault.startswith(f"port {port} on 127.0.0.1: address already in use; next: ")
         assert f"ss -ltnp 'sport = :{port}'" in fault
@@ -100,7 +103,9 @@ def test_no_right_to_write_says_who_and_where(data: Path, chosen: Settings) -> N
         data.chmod(0o755)
     owner = preflight._user(os.geteuid())
     who = "nobody" if os.geteuid() == 0 else owner
-    assert fault.startswith(f"data folder {data}: {who} may not write to {data}, which belongs to {owner} with mode 0555")
+    assert fault.startswith(
+        f"data folder {data}: {who} may not write to {data}, which belongs to {owner} with mode 0555"
+    )
     assert f"chown -R {who} '{data}'" in fault
 
 
@@ -152,7 +157,9 @@ def test_a_path_that_configuration_files_would_misread(chosen: Settings, charact
     assert repr(character) in fault
 
 
-def test_missing_programs_are_named(chosen: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_programs_are_named(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     faults = preflight.find_faults(replace(chosen, mongo_kind="mongod"))
     assert faults == [
@@ -171,7 +178,9 @@ def test_too_few_open_files() -> None:
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(HOME)}, capture_output=True, text=True,
         check=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)),
     )  # fmt: skip
-    assert got.stdout.startswith("open files: the hard limit is 512, 4096 are needed; next: `ulimit -Hn 4096`")
+    assert got.stdout.startswith(
+        "open files: the hard limit is 512, 4096 are needed; next: `ulimit -Hn 4096`"
+    )
 
 
 def test_check_raises_with_every_fault(chosen: Settings) -> None:

@@ -23,7 +23,11 @@ from appliance.runtime import mongo
 from appliance.settings import Settings
 from tests.runtime.servers import kill_group, until
 
-SECRETS = {"SECRET_KEY": "sesame-key", "APPLIANCE_ADMIN_PASSWORD": "sesame-admin", "UNKNOWN_TOKEN": "sesame-token"}
+SECRETS = {
+    "SECRET_KEY": "sesame-key",
+    "APPLIANCE_ADMIN_PASSWORD": "sesame-admin",
+    "UNKNOWN_TOKEN": "sesame-token",
+}
 
 
 @contextmanager
@@ -213,7 +217,9 @@ def open_servers(paths: Paths) -> list[int]:
 
 def test_a_folder_of_the_other_kind_is_refused(paths: Paths, chosen: Settings, port: int) -> None:
     (paths.mongo / "kind").write_text("mongod\n")
-    with pytest.raises(CannotStart, match=r"was made by mongod, which secantusdb cannot read; set APPLIANCE_MONGO=mongod"):
+    with pytest.raises(
+        CannotStart, match=r"was made by mongod, which secantusdb cannot read; set APPLIANCE_MONGO=mongod"
+    ):
         mongo.prepare(paths, chosen)
     assert not (paths.mongo / "user-created").exists()
 
@@ -246,7 +252,8 @@ def test_a_stranger_on_the_port_is_not_taken_for_our_server(paths: Paths) -> Non
 
 
 @pytest.mark.parametrize(
-    "name, setting", [("redis", {"REDIS_URL": "redis://cache.test"}), ("mongo", {"MONGODB_URI": "mongodb://db.test"})]
+    "name, setting",
+    [("redis", {"REDIS_URL": "redis://cache.test"}), ("mongo", {"MONGODB_URI": "mongodb://db.test"})],
 )
 def test_a_server_that_is_elsewhere_stays_off(
     paths: Paths, environ: dict[str, str], name: str, setting: dict[str, str]
