@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
@@ -21,6 +22,7 @@ from appliance.api.routes import auth, forms, health, responses
 from appliance.services import readiness
 from appliance.services.accounts import Callers
 from appliance.services.context import open_context
+from appliance.web import routes as pages
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a JSON body at most; nginx refuses more before it comes here."""
@@ -53,7 +55,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             await context.close()
 
     return Litestar(
-        route_handlers=[health.healthz, health.readyz, auth.router, forms.router, responses.router],
+        route_handlers=[health.healthz, health.readyz, auth.router, forms.router, responses.router, *pages.handlers],
         lifespan=[lifespan],
         request_class=ApiRequest,
         exception_handlers=problems.HANDLERS,
@@ -70,6 +72,6 @@ def _openapi() -> OpenAPIConfig:
         title="Forms appliance",
         version=__version__,
         components=Components(security_schemes={"bearer": bearer}),
-        path="/",
-        render_plugins=[],
+        path="/openapi.json",
+        render_plugins=[JsonRenderPlugin(path="/", media_type="application/json")],
     )

@@ -6,6 +6,7 @@ import re
 import uuid
 
 import pymongo
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance import logs
@@ -25,7 +26,7 @@ class Edge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             return await self._app(scope, receive, send)
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)

@@ -81,7 +81,7 @@ def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[by
     if isinstance(error, RouteNotFound):
         return answer(request, errors.NotFound("There is nothing at this path; see /docs."))
     if isinstance(error, MethodNotAllowedException):
-        headers = {"allow": (error.headers or {}).get("Allow", "")}
+        headers = {"allow": (error.headers or {}).get("allow", "")}
         return answer(request, errors.MethodNotAllowed("This path does not take this method; see /docs."), headers)
     if error.status_code == 413:
         return answer(request, errors.TooLarge("The body is larger than this path takes."))

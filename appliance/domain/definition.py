@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from appliance.domain.answer_matrix import cells
 from appliance.domain.answer_text import NUMBERS, input_type
 from appliance.domain.bounds import key_fault
 from appliance.domain.choices import MAX_CHOICES
@@ -51,9 +52,10 @@ def check_definition(survey: Node, faults: Faults) -> None:
         if faults.full:
             return
         count += is_a(node.kind, "question") or node.kind in _NAMED
-        _check_ranges(node, faults)
-        _check_lists(node, faults)
-        _check_kind(node, faults)
+        for one in _judged(node):
+            _check_ranges(one, faults)
+            _check_lists(one, faults)
+            _check_kind(one, faults)
     if count > MAX_QUESTIONS:
         faults.add(survey.path, f"{count} questions; a form may have {MAX_QUESTIONS}")
     if survey.nodes("pages") and survey.nodes("elements"):
@@ -64,6 +66,15 @@ def check_definition(survey: Node, faults: Faults) -> None:
         faults.add(survey.path, "the form has no questions: it needs pages with elements")
     for scope in _scopes(survey):
         _check_names(scope, faults)
+
+
+def _judged(node: Node) -> list[Node]:
+    """A matrix column is judged with its matrix, as the question it puts into the cells."""
+    if node.kind == "matrixdropdowncolumn":
+        return []
+    if is_a(node.kind, "matrixdropdownbase"):
+        return [node, *(cell.node for cell in cells(node))]
+    return [node]
 
 
 def top_elements(survey: Node) -> list[Node]:
@@ -118,7 +129,7 @@ def name_fault(name: str) -> str | None:
 def _check_ranges(node: Node, faults: Faults) -> None:
     known = properties(node.kind)
     for low, high, zero_is_none in _RANGES:
-        if high not in known or (low not in node.values and high not in node.values):
+        if not known.keys() >= {low, high} or (low not in node.values and high not in node.values):
             continue
         least, most = _limit(node, low), _limit(node, high)
         if least is None or most is None or (zero_is_none and not (least and most)):

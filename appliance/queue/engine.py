@@ -20,7 +20,8 @@ from appliance.settings import Settings
 QUEUES = ("high", "default", "batched")
 RESULT_TTL = 3600
 """Seconds that a task's result is kept."""
-_TASK = "appliance.run"
+_TASK = f"{run.__module__}.{run.__name__}"
+"""Huey calls a task by the module and name of its function."""
 
 
 class Job(NamedTuple):
@@ -65,5 +66,5 @@ def open_queue(settings: Settings, queue: str) -> RedisExpireHuey:
         expire_time=RESULT_TTL,
         utc=True,
     )
-    huey.task(name=_TASK)(run)
+    huey.task()(run)
     return huey

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import secrets
 import unicodedata
@@ -208,7 +209,7 @@ async def _settings(context: Context, known: Document, changes: dict[str, Any]) 
     except msgspec.ValidationError as fault:
         raise setting_problem(fault) from None
     _check_together(settings)
-    stored = cast(Document, msgspec.to_builtins(settings, builtin_types=(shapes.dt.datetime,)))
+    stored = cast(Document, msgspec.to_builtins(settings, builtin_types=(dt.datetime,)))
     if settings.pin is not None:
         stored["pin"] = await context.passwords.hash(settings.pin)
     elif kept_pin is not None:
@@ -252,7 +253,7 @@ async def _with_summary(context: Context, row: Document) -> shapes.Form:
 
 def _shape(row: Document) -> shapes.Form:
     settings = {name: value for name, value in row["settings"].items() if name != "pin"}
-    times = {name: rfc3339(value) for name, value in settings.items() if isinstance(value, shapes.dt.datetime)}
+    times = {name: rfc3339(value) for name, value in settings.items() if isinstance(value, dt.datetime)}
     return shapes.Form(
         form_id=row["_id"],
         slug=row["slug"],

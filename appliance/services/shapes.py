@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 Moment = Annotated[dt.datetime, Meta(tz=True)]
 Origin = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:*]+$", max_length=255)]
@@ -38,7 +38,7 @@ class FormSettings(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 class CreateForm(Struct, forbid_unknown_fields=True, kw_only=True):
     title: Title
     definition: dict[str, Any]
-    settings: FormSettings = FormSettings()
+    settings: FormSettings = field(default_factory=FormSettings)
 
 
 class ChangeForm(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -113,7 +113,7 @@ class Submission(Struct, forbid_unknown_fields=True):
     """Answers by question name; judged by the form's rules, not by this document."""
 
     data: Any
-    meta: SubmissionMeta = SubmissionMeta()
+    meta: SubmissionMeta = field(default_factory=SubmissionMeta)
 
 
 class Submitted(Struct, kw_only=True):

@@ -55,7 +55,7 @@ async def create(db: Database, fields: Document, key: idempotency.Key | None, an
     )
     form = {
         "_id": new_id(),
-        "number": counter["number"],
+        "number": counter["number"] if counter else 1,
         "status": "draft",
         "version": 0,
         "shares": [],

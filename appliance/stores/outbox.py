@@ -18,15 +18,16 @@ class Pending(NamedTuple):
     event: Document
     form_id: str
     response_id: str
+    seq: int
 
 
 async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending]:
     """Events that have been pending since `before` or longer, oldest first, from at most `limit` responses."""
     # Exactly this form of query uses the partial index.
     query = {"events.state": "pending", "created_at": {"$lt": before}}
-    rows = await db.responses.find(query, {"form_id": 1, "events": 1}).sort("created_at", 1).limit(limit).to_list()
+    rows = await db.responses.find(query, {"form_id": 1, "seq": 1, "events": 1}).sort("created_at", 1).limit(limit).to_list()
     return [
-        Pending(event, row["form_id"], row["_id"])
+        Pending(event, row["form_id"], row["_id"], row["seq"])
         for row in rows
         for event in row["events"]
         if event["state"] == "pending"

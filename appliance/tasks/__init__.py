@@ -1,0 +1,1 @@
+"""What workers and the scheduler run: thin, calls services."""

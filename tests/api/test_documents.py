@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from tests.people import People
+from tests.running import Running
+
+OPERATIONS = {
+    "GET /healthz",
+    "GET /readyz",
+    "POST /auth/login",
+    "GET /api/v1/forms",
+    "POST /api/v1/forms",
+    "GET /api/v1/forms/{form_id}",
+    "PATCH /api/v1/forms/{form_id}",
+    "POST /api/v1/forms/{form_id}/publish",
+    "POST /api/v1/forms/{form_id}/close",
+    "POST /api/v1/forms/{form_id}/reopen",
+    "GET /api/v1/forms/{form_id}/versions",
+    "GET /api/v1/forms/{form_id}/versions/{number}",
+    "GET /api/v1/forms/{form_id}/versions/{number}/schema.json",
+    "POST /api/v1/forms/{form_id}/responses",
+    "GET /api/v1/forms/{form_id}/responses",
+    "GET /api/v1/forms/{form_id}/responses/{response_id}",
+}
+
+
+def test_the_document_has_every_path(cast: People) -> None:
+    document = cast.nobody.get("/openapi.json").json()
+    found = {
+        f"{method.upper()} {path}"
+        for path, item in document["paths"].items()
+        for method in item
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+    assert document["openapi"].startswith("3.1")
+    assert found == OPERATIONS
+    create = document["paths"]["/api/v1/forms"]["post"]
+    assert set(create["responses"]) >= {"201", "400", "401", "403", "415", "422", "429", "503"}
+    assert "application/problem+json" in create["responses"]["422"]["content"]
+    assert "requestBody" in create
+
+
+def test_alive_and_ready(cast: People) -> None:
+    assert cast.nobody.get("/healthz").json() == {"status": "alive"}
+    ready = cast.nobody.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["status"] == "ready"
+    dependencies = ready.json()["dependencies"]
+    assert set(dependencies) == {"mongodb", "redis"}
+    assert all(0 < one["latency"] < 2 for one in dependencies.values())
+
+
+def test_the_docs_page_loads_nothing_from_outside(appliance: Running) -> None:
+    with httpx.Client(base_url=appliance.url, trust_env=False) as client:
+        page = client.get("/docs")
+        assert page.status_code == 200
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert any(path.endswith(".js") for path in loaded)
+        for path in loaded:
+            assert path.startswith("/"), path
+            assert not path.startswith("//"), path
+            assert client.get(path, follow_redirects=True).status_code == 200, path

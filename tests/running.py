@@ -1,0 +1,116 @@
+"""The whole appliance as an operator starts it: a real `appliance up` on free ports and a data folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pymongo
+
+from appliance import addresses, settings
+from appliance.addresses import Paths
+from appliance.ops import supervisor
+from appliance.settings import HOME
+from tests.runtime.servers import operator_environ, temporary_data, until
+
+START_SECONDS = 60.0
+
+
+class Running:
+    """A started appliance and the handles that tests hold it by."""
+
+    def __init__(self, data: Path, **environ: str) -> None:
+        self.environ = {**operator_environ(data), "RATE_LIMIT": "off", **environ}
+        self.settings = settings.load(self.environ, dotenv=Path("/nonexistent"))
+        self.paths = Paths(data)
+        self.url = f"http://127.0.0.1:{self.settings.http_port}"
+        self.log = data.parent / "up.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "appliance", "up"]
+            self._child = subprocess.Popen(
+                command, cwd=HOME, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        self.until_ready()
+
+    def until_ready(self, seconds: float = START_SECONDS) -> None:
+        until(self.is_ready, seconds, f"ready; {self.log.read_text()[-3000:]}")
+
+    def is_ready(self) -> bool:
+        child = self._child
+        assert child is None or child.poll() is None, f"appliance up has ended:\n{self.log.read_text()[-3000:]}"
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).status_code == 200
+        return False
+
+    def stop(self) -> int:
+        """The exit status."""
+        assert self._child is not None
+        self._child.terminate()
+        try:
+            return self._child.wait(60)
+        finally:
+            self._child.kill()
+            self._child.wait()
+
+    def client(self, token: str | None = None, **more: Any) -> httpx.Client:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, **more)
+
+    @property
+    def admin_password(self) -> str:
+        return self.paths.admin_password.read_text().strip()
+
+    def login(self, username: str = "admin", password: str | None = None) -> str:
+        body = {"username": username, "password": password or self.admin_password}
+        with self.client() as client:
+            answer = client.post("/auth/login", json=body)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["token"])
+
+    def program(self, name: str) -> supervisor.Program:
+        return next(each for each in supervisor.ask(self.paths) if each.name == name)
+
+    def pid(self, name: str) -> int:
+        """Waits until the program runs."""
+        until(lambda: self.program(name).pid, 30, f"{name} runs")
+        pid = self.program(name).pid
+        assert pid is not None
+        return pid
+
+    def signal(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """To the program's whole process group, as a kernel out of memory would not be choosy."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid(name), number)
+
+    def database(self) -> pymongo.MongoClient[dict[str, Any]]:
+        return pymongo.MongoClient(addresses.mongodb_uri(self.settings), timeoutMS=10_000, tz_aware=True)
+
+
+@contextmanager
+def running(**environ: str) -> Iterator[Running]:
+    with temporary_data() as data:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        appliance = Running(data, **environ)
+        try:
+            appliance.start()
+            yield appliance
+        finally:
+            appliance.stop()
+
+
+def unique(word: str) -> str:
+    return f"{word}-{secrets.token_hex(4)}"
+
+
