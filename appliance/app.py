@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 
-from litestar import Litestar
+from litestar import Litestar, MediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -55,7 +55,14 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             await context.close()
 
     return Litestar(
-        route_handlers=[health.healthz, health.readyz, auth.router, forms.router, responses.router, *pages.handlers],
+        route_handlers=[
+            health.healthz,
+            health.readyz,
+            auth.router,
+            forms.router,
+            responses.router,
+            *pages.handlers,
+        ],
         lifespan=[lifespan],
         request_class=ApiRequest,
         exception_handlers=problems.HANDLERS,
@@ -73,5 +80,5 @@ def _openapi() -> OpenAPIConfig:
         version=__version__,
         components=Components(security_schemes={"bearer": bearer}),
         path="/openapi.json",
-        render_plugins=[JsonRenderPlugin(path="/", media_type="application/json")],
+        render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],
     )

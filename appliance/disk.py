@@ -16,7 +16,7 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 def create_once(path: Path, content: bytes, *, mode: int = 0o600) -> bytes:
-    """What the file holds: `content` if this call created it, else what was there. Safe for several at once."""
+    """What the file holds: `content` if this call created it, else what was there. Safe to race."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     with _draft(path, content, mode) as draft, contextlib.suppress(FileExistsError):

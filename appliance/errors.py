@@ -1,20 +1,20 @@
 """Every error a caller can see, in one table (RFC 9457).
 
-    Problem
-    ├── BadRequest 400 ─ not JSON, an unknown or mistyped field
-    ├── Unauthenticated 401
-    ├── Forbidden 403 ─ known to the caller, not allowed
-    ├── NotFound 404 ─ absent, or of someone who may not know it exists
-    ├── MethodNotAllowed 405
-    ├── Conflict 409
-    ├── FormNotOpen, FormClosed, FormFull 410
-    ├── Stale 412
-    ├── TooLarge 413
-    ├── UnsupportedType 415
-    ├── Invalid 422 ─ judged by a form's rules or by the definition checker
-    ├── TooMany 429 ─ always with Retry-After
-    ├── Unavailable 503 ─ always with Retry-After
-    └── InternalError 500 ─ ours; says nothing of the inside
+Problem
+├── BadRequest 400 ─ not JSON, an unknown or mistyped field
+├── Unauthenticated 401
+├── Forbidden 403 ─ known to the caller, not allowed
+├── NotFound 404 ─ absent, or of someone who may not know it exists
+├── MethodNotAllowed 405
+├── Conflict 409
+├── FormNotOpen, FormClosed, FormFull 410
+├── Stale 412
+├── TooLarge 413
+├── UnsupportedType 415
+├── Invalid 422 ─ judged by a form's rules or by the definition checker
+├── TooMany 429 ─ always with Retry-After
+├── Unavailable 503 ─ always with Retry-After
+└── InternalError 500 ─ ours; says nothing of the inside
 """
 
 from __future__ import annotations
@@ -122,9 +122,7 @@ class TooMany(Problem):
 class Unavailable(Problem):
     status, slug, title = 503, "unavailable", "Temporarily unavailable"
 
-    def __init__(
-        self, detail: str, *, errors: Iterable[FieldError] = (), retry_after: int = 2
-    ) -> None:
+    def __init__(self, detail: str, *, errors: Iterable[FieldError] = (), retry_after: int = 2) -> None:
         super().__init__(detail, errors=errors, retry_after=retry_after)
 
 

@@ -14,7 +14,7 @@ from appliance.security.passwords import Passwords
 from appliance.stores import mongo, users
 from tests.running import Running
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass(slots=True)
@@ -57,5 +57,3 @@ def share(appliance: Running, form_id: str, username: str, level: str) -> None:
         form = db.forms.find_one({"_id": form_id})
         assert done.modified_count == 1 and form is not None
         db.form_counters.update_one({"_id": form_id}, {"$set": {"gate": form["rev"]}})
-
-

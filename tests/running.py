@@ -1,4 +1,4 @@
-"""The whole appliance as an operator starts it: a real `appliance up` on free ports and a data folder of its own."""
+"""The whole appliance as an operator starts it: a real `appliance up`, free ports, a data folder of its own."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Running:
 
     def is_ready(self) -> bool:
         child = self._child
-        assert child is None or child.poll() is None, f"appliance up has ended:\n{self.log.read_text()[-3000:]}"
+        assert child is None or child.poll() is None, (
+            f"appliance up has ended:\n{self.log.read_text()[-3000:]}"
+        )
         with contextlib.suppress(httpx.HTTPError):
             return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).status_code == 200
         return False
@@ -112,5 +114,3 @@ def running(**environ: str) -> Iterator[Running]:
 
 def unique(word: str) -> str:
     return f"{word}-{secrets.token_hex(4)}"
-
-

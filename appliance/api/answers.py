@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
 
 from appliance.api.problems import ProblemDocument
-from litestar.openapi.datastructures import ResponseSpec
 
 PRIVATE = {"cache-control": "private, no-store"}
 
@@ -22,7 +22,9 @@ def ok(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -
     )
 
 
-def created(body: Any, location: str, *, replayed: bool = False, headers: dict[str, str] | None = None) -> Response[bytes]:
+def created(
+    body: Any, location: str, *, replayed: bool = False, headers: dict[str, str] | None = None
+) -> Response[bytes]:
     sent = {"location": location, **(headers or {})}
     if replayed:
         sent["idempotency-replayed"] = "true"

@@ -36,7 +36,9 @@ class ProblemDocument(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[FieldFault] = []
 
 
-def answer(request: AnyRequest, problem: errors.Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+def answer(
+    request: AnyRequest, problem: errors.Problem, headers: dict[str, str] | None = None
+) -> Response[bytes]:
     document = ProblemDocument(
         type=problem.type,
         title=problem.title,
@@ -82,7 +84,9 @@ def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[by
         return answer(request, errors.NotFound("There is nothing at this path; see /docs."))
     if isinstance(error, MethodNotAllowedException):
         headers = {"allow": (error.headers or {}).get("allow", "")}
-        return answer(request, errors.MethodNotAllowed("This path does not take this method; see /docs."), headers)
+        return answer(
+            request, errors.MethodNotAllowed("This path does not take this method; see /docs."), headers
+        )
     if error.status_code == 413:
         return answer(request, errors.TooLarge("The body is larger than this path takes."))
     if error.status_code >= 500:
@@ -93,7 +97,9 @@ def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[by
 def _parameter_faults(error: HTTPException) -> list[errors.FieldError]:
     extra = error.extra if isinstance(error.extra, list) else []
     return [
-        errors.FieldError(errors.pointer(*str(fault.get("key", "")).split(".")), str(fault.get("message", "")))
+        errors.FieldError(
+            errors.pointer(*str(fault.get("key", "")).split(".")), str(fault.get("message", ""))
+        )
         for fault in extra
         if isinstance(fault, dict)
     ]
@@ -106,7 +112,9 @@ def _parameter_detail(error: HTTPException) -> str:
 def on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Ours. The log has the whole of it, the caller only the id to ask about."""
     log.error("unexpected error", extra={"path": request.scope["path"]}, exc_info=error)
-    return answer(request, errors.InternalError("Something went wrong here. The log has it under this request_id."))
+    return answer(
+        request, errors.InternalError("Something went wrong here. The log has it under this request_id.")
+    )
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
@@ -116,4 +124,3 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: on_framework_error,
     Exception: on_unexpected,
 }
-

@@ -51,7 +51,9 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
             return None
         found = _KEY.fullmatch(given.strip())
         if found is None:
-            fault = "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or inner quotes."
+            fault = (
+                "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or inner quotes."
+            )
             raise BadRequest(fault)
         return found[1]
 
@@ -86,7 +88,7 @@ def decode(body: bytes, content_type: str | None, shape: Any) -> Any:
 
 
 def _fault(text: str) -> FieldError:
-    """msgspec says ``Expected `str`, got `int` - at `$.settings.pin` ``; unknown and missing fields by name."""
+    """msgspec says ``Expected `str`, got `int` - at `$.a.b` ``; unknown and missing fields by name."""
     message, _, place = text.partition(" - at ")
     parts: list[str | int] = [
         int(index) if index else name for name, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)

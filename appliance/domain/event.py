@@ -20,7 +20,7 @@ TASKS: dict[str, tuple[Follow, ...]] = {
 
 
 def rows(event_type: str) -> list[dict[str, Any]]:
-    """Outbox rows of one event, one a task: `{id, type, task, queue, state}`, pending until the task finished."""
+    """Outbox rows of an event, one a task: `{id, type, task, queue, state}`, pending until it finished."""
     return [
         {"id": new_id(), "type": event_type, "task": follow.task, "queue": follow.queue, "state": "pending"}
         for follow in TASKS[event_type]

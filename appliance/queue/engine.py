@@ -25,7 +25,7 @@ _TASK = f"{run.__module__}.{run.__name__}"
 
 
 class Job(NamedTuple):
-    """A task to run: its id is the id of the event that caused it. Arguments are JSON, ids rather than documents."""
+    """A task to run. Its id is that of the event that caused it; arguments are JSON, ids not documents."""
 
     id: str
     task: str
@@ -51,7 +51,9 @@ def queue_key(queue: str) -> str:
 
 def message(job: Job) -> bytes:
     """What goes on the list: Huey's message for the one function that it knows."""
-    row = Message(id=job.id, name=_TASK, retries=0, retry_delay=0, args=[job.task, job.id, job.arguments], kwargs={})
+    row = Message(
+        id=job.id, name=_TASK, retries=0, retry_delay=0, args=[job.task, job.id, job.arguments], kwargs={}
+    )
     return msgspec.json.encode(row)
 
 

@@ -32,7 +32,9 @@ class Keyring:
     def __init__(self, keys: list[Key]) -> None:
         active = [key for key in keys if key.state == "active"]
         if len(active) != 1:
-            raise CannotStart("secrets/jwt_keys.json must hold exactly one active key; restore it from a backup")
+            raise CannotStart(
+                "secrets/jwt_keys.json must hold exactly one active key; restore it from a backup"
+            )
         self.active = active[0]
         self._by_kid = {key.kid: key for key in keys}
 
@@ -71,7 +73,9 @@ def _read(path: Path) -> list[Key] | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as fault:
-        raise CannotStart(f"{path}: {fault}; restore it from a backup, or remove it to end all sessions") from None
+        raise CannotStart(
+            f"{path}: {fault}; restore it from a backup, or remove it to end all sessions"
+        ) from None
 
 
 def _create(path: Path, keys: list[Key]) -> list[Key]:

@@ -38,7 +38,9 @@ class Passwords:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._nobody, password)
+            right = await loop.run_in_executor(
+                self._pool, self._verify, password_hash or self._nobody, password
+            )
         finally:
             self._waiting -= 1
         return right and password_hash is not None

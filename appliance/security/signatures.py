@@ -31,7 +31,9 @@ class Signer:
     def read(self, context: str, text: str) -> Any:
         """Raises BadRequest for what was not signed here, or for another context."""
         try:
-            raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            raw = base64.b64decode(
+                text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
+            )
             if hmac.compare_digest(raw[:_TAG], self._tag(context, raw[_TAG:])):
                 return msgspec.json.decode(raw[_TAG:])
         except (binascii.Error, UnicodeError, msgspec.MsgspecError):

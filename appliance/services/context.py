@@ -56,7 +56,9 @@ def open_context(settings: Settings) -> Context:
         sender=sender.Sender(redis),
         writer=ResponseWriter(db),
         forms=FormStates(db),
-        tokens=Tokens(open_keyring(paths.secrets / "jwt_keys.json", settings.secret_key), settings.token_hours),
+        tokens=Tokens(
+            open_keyring(paths.secrets / "jwt_keys.json", settings.secret_key), settings.token_hours
+        ),
         passwords=Passwords(),
         cursors=open_signer(paths.secrets / "cursor_key"),
     )

@@ -28,7 +28,9 @@ _PUBLIC_SETTINGS = ("redirect_url", "language", "time_zone", "consent")
 # -- read
 
 
-async def get(context: Context, caller: Caller | None, form_id: str) -> tuple[shapes.Form | shapes.PublicForm, int]:
+async def get(
+    context: Context, caller: Caller | None, form_id: str
+) -> tuple[shapes.Form | shapes.PublicForm, int]:
     """The form as the caller may see it, and its revision.
 
     Raises NotFound, or Unauthenticated for a stranger, who is not to learn what exists.
@@ -124,7 +126,9 @@ async def create(
     except DuplicateKeyError:
         first = await idempotency.find(context.db, key) if key else None
         if first is None:
-            raise Conflict("A request with this Idempotency-Key is under way; ask again in a moment.") from None
+            raise Conflict(
+                "A request with this Idempotency-Key is under way; ask again in a moment."
+            ) from None
         return msgspec.convert(first, shapes.Form), True
     return _shape(row), False
 
@@ -153,8 +157,10 @@ async def change(
     return await _with_summary(context, done), done["rev"]
 
 
-async def publish(context: Context, caller: Caller, form_id: str, if_match: int | None) -> tuple[shapes.Form, int]:
-    """Make the draft the next version and take submissions. What is published unchanged stays the same version."""
+async def publish(
+    context: Context, caller: Caller, form_id: str, if_match: int | None
+) -> tuple[shapes.Form, int]:
+    """Make the draft the next version and take submissions. Unchanged, it stays the same version."""
     row = await visible_row(context, caller, form_id, Level.MANAGE)
     _match(row, if_match)
     await compile_form(row["definition"])
@@ -232,7 +238,9 @@ def _check_together(settings: shapes.FormSettings) -> None:
         fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")
         raise BadRequest("The form would close before it opens.", errors=[fault])
     if settings.time_zone is not None and settings.time_zone not in zoneinfo.available_timezones():
-        fault = FieldError("/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin")
+        fault = FieldError(
+            "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"
+        )
         raise BadRequest("There is no such time zone.", errors=[fault])
 
 

@@ -73,7 +73,9 @@ async def _span(
         return pages.Span(low, high)
     counters = await forms.get_counters(context.db, form_id)
     high = int(counters["seq"])
-    return pages.Span(1, high) if times.is_open else await responses.find_span(context.db, form_id, times, high)
+    return (
+        pages.Span(1, high) if times.is_open else await responses.find_span(context.db, form_id, times, high)
+    )
 
 
 def _shape(row: Document) -> shapes.Response:

@@ -1,4 +1,4 @@
-"""The JSON shapes of the API, in and out. Unknown fields are refused; what creates differs from what changes."""
+"""The JSON shapes of the API. Unknown fields are refused; what creates differs from what changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Form(Struct, kw_only=True):
     created_at: str
     updated_at: str
     response_count: int | UnsetType = UNSET
-    last_response_at: str | None | UnsetType = UNSET
+    last_response_at: str | UnsetType | None = UNSET
 
 
 class PublicForm(Struct, kw_only=True):

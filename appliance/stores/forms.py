@@ -83,9 +83,7 @@ async def _in_transaction(db: Database, write: Callable[[Session], Awaitable[T]]
         return await session.with_transaction(write)
 
 
-async def newest(
-    db: Database, caller: Caller, query: Document, high: int | None, limit: int
-) -> pages.Page:
+async def newest(db: Database, caller: Caller, query: Document, high: int | None, limit: int) -> pages.Page:
     """A page of the forms the caller may see, without their definitions."""
     if high is None:
         counter = await db.form_counters.find_one({"_id": "forms"})
@@ -112,7 +110,9 @@ async def change(
         )
         if done is None:
             raise Stale("The form was changed since you read it; read it again.")
-        await db.form_counters.update_one({"_id": form["_id"]}, {"$set": {"gate": update["rev"]}}, session=session)
+        await db.form_counters.update_one(
+            {"_id": form["_id"]}, {"$set": {"gate": update["rev"]}}, session=session
+        )
         if version is not None:
             await db.form_versions.insert_one(version, session=session)
         return done
@@ -140,5 +140,3 @@ async def get_counters(db: Database, form_id: str) -> Document:
     if row is None:
         raise NotFound("There is no such form.")
     return row
-
-

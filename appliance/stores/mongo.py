@@ -51,7 +51,9 @@ def database(client: AsyncMongoClient[Document]) -> Database:
 def as_problem(error: PyMongoError) -> Problem | None:
     """The problem a caller should see, None for what is our own mistake."""
     if error.timeout or isinstance(error, ConnectionFailure):
-        return Unavailable("The database does not answer; nothing was changed unless it says so when asked again.")
+        return Unavailable(
+            "The database does not answer; nothing was changed unless it says so when asked again."
+        )
     if isinstance(error, OperationFailure) and (error.code in _DISK_FULL or "No space left" in str(error)):
         return Unavailable("The disk is full; nothing was stored.", retry_after=30)
     if isinstance(error, OperationFailure) and error.code == _CONFLICT:

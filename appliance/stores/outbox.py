@@ -22,10 +22,15 @@ class Pending(NamedTuple):
 
 
 async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending]:
-    """Events that have been pending since `before` or longer, oldest first, from at most `limit` responses."""
+    """Events that have been pending since `before`, oldest first, of at most `limit` responses."""
     # Exactly this form of query uses the partial index.
     query = {"events.state": "pending", "created_at": {"$lt": before}}
-    rows = await db.responses.find(query, {"form_id": 1, "seq": 1, "events": 1}).sort("created_at", 1).limit(limit).to_list()
+    rows = (
+        await db.responses.find(query, {"form_id": 1, "seq": 1, "events": 1})
+        .sort("created_at", 1)
+        .limit(limit)
+        .to_list()
+    )
     return [
         Pending(event, row["form_id"], row["_id"], row["seq"])
         for row in rows
@@ -37,5 +42,7 @@ async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending
 async def finish(db: Database, response_id: str, event_id: str) -> None:
     """Mark the event done. Safe to repeat."""
     await db.responses.update_one(
-        {"_id": response_id}, {"$set": {"events.$[event].state": "done"}}, array_filters=[{"event.id": event_id}]
+        {"_id": response_id},
+        {"$set": {"events.$[event].state": "done"}},
+        array_filters=[{"event.id": event_id}],
     )

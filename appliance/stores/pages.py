@@ -32,7 +32,13 @@ class Span(NamedTuple):
 
 
 async def newest_first(
-    collection: Collection, query: Document, field: str, span: Span, limit: int, *, hide: Document | None = None
+    collection: Collection,
+    query: Document,
+    field: str,
+    span: Span,
+    limit: int,
+    *,
+    hide: Document | None = None,
 ) -> Page:
     """At most `limit` rows that match `query` and have `field` within `span`, highest first."""
     rows: list[Document] = []

@@ -258,7 +258,9 @@ async def settle_abandoned(db: Database, now: dt.datetime) -> int:
         for entry in counters["open"]:
             if entry["at"] < now - ABANDONED:
                 numbers = {"$gt": entry["upto"] - entry["n"], "$lte": entry["upto"]}
-                rows = await db.responses.find({"form_id": counters["_id"], "seq": numbers}, {"_id": 1}).to_list()
+                rows = await db.responses.find(
+                    {"form_id": counters["_id"], "seq": numbers}, {"_id": 1}
+                ).to_list()
                 await settle(db, counters["_id"], entry["id"], entry["n"] - len(rows))
                 settled += 1
     return settled

@@ -10,7 +10,7 @@ async def find(db: Database, form_id: str) -> Document | None:
 
 
 async def refresh(db: Database, form_id: str, seq: int) -> None:
-    """Count anew unless response number `seq` is counted already. Safe to repeat and to race: the newest wins."""
+    """Count anew unless response number `seq` is counted already. Safe to repeat and to race."""
     known = await find(db, form_id)
     if known is not None and known["seq"] >= seq:
         return

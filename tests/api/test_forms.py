@@ -61,8 +61,14 @@ def test_a_definition_that_is_not_valid_leaves_nothing_behind(cast: People) -> N
         ({"title": "x", "definition": FEEDBACK, "settings": {"public": "yes"}}, "/settings/public"),
         ({"title": "x", "definition": FEEDBACK, "settings": {"max_responses": 0}}, "/settings/max_responses"),
         ({"title": "x", "definition": FEEDBACK, "settings": {"opens_at": "tomorrow"}}, "/settings/opens_at"),
-        ({"title": "x", "definition": FEEDBACK, "settings": {"opens_at": "2026-01-01T00:00:00"}}, "/settings/opens_at"),
-        ({"title": "x", "definition": FEEDBACK, "settings": {"time_zone": "Mars/Olympus"}}, "/settings/time_zone"),
+        (
+            {"title": "x", "definition": FEEDBACK, "settings": {"opens_at": "2026-01-01T00:00:00"}},
+            "/settings/opens_at",
+        ),
+        (
+            {"title": "x", "definition": FEEDBACK, "settings": {"time_zone": "Mars/Olympus"}},
+            "/settings/time_zone",
+        ),
         (
             {
                 "title": "x",
@@ -80,7 +86,8 @@ def test_what_is_not_the_contract_is_a_400_that_says_where(cast: People, body: A
 
 
 def test_settings_are_merged_and_null_resets(cast: People) -> None:
-    path = f"/api/v1/forms/{create(cast.alice, settings={'public': True, 'pin': '12345', 'language': 'de'})['form_id']}"
+    form = create(cast.alice, settings={"public": True, "pin": "12345", "language": "de"})
+    path = f"/api/v1/forms/{form['form_id']}"
     changed = cast.alice.patch(path, json={"settings": {"max_responses": 5, "language": None}})
     assert changed.json()["settings"] == {"public": True, "max_responses": 5}
     assert "pin" not in changed.text, "write-only"
@@ -173,7 +180,13 @@ def test_bob_sees_what_is_shared_to_him(appliance: Running, cast: People) -> Non
 
 
 def test_a_stranger_sees_the_published_questions_of_a_public_form(cast: People) -> None:
-    settings = {"public": True, "language": "en", "notify": ["a@example.org"], "pin": "secret-pin", "max_responses": 9}
+    settings = {
+        "public": True,
+        "language": "en",
+        "notify": ["a@example.org"],
+        "pin": "secret-pin",
+        "max_responses": 9,
+    }
     form = create(cast.alice, settings=settings)
     path = f"/api/v1/forms/{form['form_id']}"
     assert cast.nobody.get(path).status_code == 401, "a draft is nobody's business"
@@ -207,8 +220,12 @@ def test_publish_and_submit_race_without_a_wrong_version(cast: People) -> None:
     """Every stored response satisfies the version that it names, whatever was published meanwhile."""
     form_id = publish(cast.alice, public=True)
     path = f"/api/v1/forms/{form_id}"
-    one = {"elements": [{"type": "text", "name": "name"}, {"type": "text", "name": "one", "isRequired": True}]}
-    two = {"elements": [{"type": "text", "name": "name"}, {"type": "text", "name": "two", "isRequired": True}]}
+    one = {
+        "elements": [{"type": "text", "name": "name"}, {"type": "text", "name": "one", "isRequired": True}]
+    }
+    two = {
+        "elements": [{"type": "text", "name": "name"}, {"type": "text", "name": "two", "isRequired": True}]
+    }
     stop = threading.Event()
 
     def republish() -> None:
@@ -225,7 +242,9 @@ def test_publish_and_submit_race_without_a_wrong_version(cast: People) -> None:
             accepted += submit(cast.nobody, form_id, **{field: "x"}).status_code == 201
     publisher.join()
     versions = {
-        row["version"]: forms.FEEDBACK if row["version"] == 1 else cast.alice.get(f"{path}/versions/{row['version']}").json()["definition"]
+        row["version"]: forms.FEEDBACK
+        if row["version"] == 1
+        else cast.alice.get(f"{path}/versions/{row['version']}").json()["definition"]
         for row in cast.alice.get(f"{path}/versions").json()["versions"]
     }
     stored = walk(cast.alice, f"{path}/responses", "responses")

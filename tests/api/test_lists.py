@@ -14,7 +14,9 @@ def form_id(cast: People) -> str:
     form_id = publish(cast.alice, public=True)
     for number in range(240):
         likes = ["tea", "water"] if number % 10 == 0 else ["water"]
-        answer = submit(cast.nobody, form_id, age=number % 100, city=("Oslo", "Rome", "Lima")[number % 3], likes=likes)
+        answer = submit(
+            cast.nobody, form_id, age=number % 100, city=("Oslo", "Rome", "Lima")[number % 3], likes=likes
+        )
         assert answer.status_code == 201
     return form_id
 
@@ -51,7 +53,12 @@ def test_filters(cast: People, form_id: str, limit: int) -> None:
 def test_a_filter_that_is_none_is_refused(cast: People, form_id: str) -> None:
     answer = cast.alice.get(_path(form_id), params={"filter.nonsense": "x"})
     assert answer.status_code == 400
-    for unknown in ({"form": "x"}, {"filter.city": "Oslo", "limits": "5"}, {"status": "new"}, {"from": "monday"}):
+    for unknown in (
+        {"form": "x"},
+        {"filter.city": "Oslo", "limits": "5"},
+        {"status": "new"},
+        {"from": "monday"},
+    ):
         assert cast.alice.get(_path(form_id), params=unknown).status_code == 400
 
 

@@ -46,14 +46,22 @@ def test_a_body_that_cannot_be_read(cast: People, content: str | bytes, status: 
     _is_problem(cast.alice.post("/api/v1/forms", content=content, headers=headers), status)
 
 
-@pytest.mark.parametrize("shape", [NESTED.replace('"title":"x","definition"', '"data"'), LIST.replace('"title":"x","definition"', '"data"')])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        NESTED.replace('"title":"x","definition"', '"data"'),
+        LIST.replace('"title":"x","definition"', '"data"'),
+    ],
+)
 def test_deep_answers_are_refused(cast: People, shape: str) -> None:
     form_id = publish(cast.alice, public=True)
     headers = {"content-type": "application/json"}
     _is_problem(cast.nobody.post(f"/api/v1/forms/{form_id}/responses", content=shape, headers=headers), 400)
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
 def test_only_json_is_taken(cast: People, content_type: str) -> None:
     answer = cast.alice.post("/api/v1/forms", content=b"{}", headers={"content-type": content_type})
     _is_problem(answer, 415)
@@ -62,7 +70,10 @@ def test_only_json_is_taken(cast: People, content_type: str) -> None:
 def test_json_with_a_charset_is_json(cast: People) -> None:
     body = json.dumps({"title": "x", "definition": FEEDBACK})
     for content_type in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"):
-        assert cast.alice.post("/api/v1/forms", content=body, headers={"content-type": content_type}).status_code == 201
+        assert (
+            cast.alice.post("/api/v1/forms", content=body, headers={"content-type": content_type}).status_code
+            == 201
+        )
 
 
 def test_paths_and_methods(cast: People) -> None:
@@ -95,7 +106,12 @@ def test_request_ids(cast: People) -> None:
 
 def test_every_answer_to_a_signed_in_caller_is_private(cast: People) -> None:
     form_id = publish(cast.alice)
-    paths = ["/api/v1/forms", f"/api/v1/forms/{form_id}", f"/api/v1/forms/{form_id}/responses", "/api/v1/forms/x"]
+    paths = [
+        "/api/v1/forms",
+        f"/api/v1/forms/{form_id}",
+        f"/api/v1/forms/{form_id}/responses",
+        "/api/v1/forms/x",
+    ]
     for path in paths:
         control = cast.alice.get(path).headers["cache-control"]
         assert "no-store" in control or "no-cache" in control, path

@@ -95,7 +95,9 @@ def test_a_key_is_answered_though_the_form_has_closed_and_changed(cast: People) 
     first = submit(cast.nobody, form_id, key)
     assert submit(cast.nobody, form_id).status_code == 410, "full"
     assert submit(cast.nobody, form_id, key).json() == first.json()
-    cast.alice.patch(path, json={"definition": {"elements": [{"type": "text", "name": "new", "isRequired": True}]}})
+    cast.alice.patch(
+        path, json={"definition": {"elements": [{"type": "text", "name": "new", "isRequired": True}]}}
+    )
     cast.alice.post(f"{path}/publish")
     assert submit(cast.nobody, form_id, key).json() == first.json()
     cast.alice.post(f"{path}/close")
@@ -121,7 +123,10 @@ def test_exactly_as_many_as_the_form_takes(appliance: Running, cast: People) -> 
 def test_places_that_were_not_used_come_back(cast: People) -> None:
     form_id = publish(cast.alice, public=True, max_responses=3)
     with ThreadPoolExecutor(30) as pool:
-        codes = [answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id, "one"), range(30))]
+        codes = [
+            answer.status_code
+            for answer in pool.map(lambda _: submit(cast.nobody, form_id, "one"), range(30))
+        ]
     assert set(codes) <= {201, 410}
     codes = [submit(cast.nobody, form_id).status_code for _ in range(4)]
     assert codes == [201, 201, 410, 410], "thirty posts under one key took one place"
@@ -148,11 +153,17 @@ def test_a_closed_form_takes_nothing_once_the_close_is_answered(appliance: Runni
     """Whichever API process is asked: a state that another process holds is never the last word."""
     form_id = publish(cast.alice, public=True)
     with ThreadPoolExecutor(16) as pool:
-        assert {answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))} == {201}
+        assert {
+            answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))
+        } == {201}
         cast.alice.post(f"/api/v1/forms/{form_id}/close")
-        assert {answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))} == {410}
+        assert {
+            answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))
+        } == {410}
         cast.alice.post(f"/api/v1/forms/{form_id}/reopen")
-        assert {answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))} == {201}
+        assert {
+            answer.status_code for answer in pool.map(lambda _: submit(cast.nobody, form_id), range(32))
+        } == {201}
 
 
 def test_who_may_answer(cast: People) -> None:
@@ -171,7 +182,9 @@ def test_one_answer_a_person(cast: People) -> None:
     form_id = publish(cast.alice, public=True, one_per_person=True)
     assert submit(cast.nobody, form_id).status_code == 401
     with ThreadPoolExecutor(8) as pool:
-        codes = sorted(answer.status_code for answer in pool.map(lambda _: submit(cast.charlie, form_id), range(8)))
+        codes = sorted(
+            answer.status_code for answer in pool.map(lambda _: submit(cast.charlie, form_id), range(8))
+        )
     assert codes == [201] + [409] * 7
     assert submit(cast.bob, form_id, "key").status_code == 201
     assert submit(cast.bob, form_id, "key").status_code == 201, "the same answer again"
@@ -250,5 +263,3 @@ def test_a_client_that_hangs_up_harms_nobody(appliance: Running, cast: People) -
     assert polite == [201] * 100
     stored = walk(cast.alice, f"/api/v1/forms/{form_id}/responses", "responses")
     assert sum(response["data"]["words"] == "polite" for response in stored) == 100
-
-

@@ -34,7 +34,7 @@ async def list_forms(
 
 @post("/", guards=[signed_in], responses=documented(400, 401, 403, 409, 413, 415, 422, s201=shapes.Form))
 async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[bytes]:
-    """Create a draft. The definition is SurveyJS JSON; what is unknown or not valid is a 422 that says where."""
+    """Create a draft. The definition is SurveyJS JSON; what is not valid is a 422 that says where."""
     given = request.idempotency_key()
     caller = request.signed_in
     key = idempotency.scoped(caller.user_id, "/api/v1/forms", given, data) if given else None
@@ -64,25 +64,46 @@ async def change_form(request: ApiRequest, form_id: FormId, data: shapes.ChangeF
     return tagged(*done)
 
 
-@post("/{form_id:str}/publish", status_code=200, guards=[signed_in], responses=documented(422, *_CHANGES, s200=shapes.Form))
+@post(
+    "/{form_id:str}/publish",
+    status_code=200,
+    guards=[signed_in],
+    responses=documented(422, *_CHANGES, s200=shapes.Form),
+)
 async def publish_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """Make the draft the next version, and take responses."""
     return tagged(*await forms.publish(request.context, request.signed_in, form_id, request.if_match()))
 
 
-@post("/{form_id:str}/close", status_code=200, guards=[signed_in], responses=documented(*_CHANGES, s200=shapes.Form))
+@post(
+    "/{form_id:str}/close",
+    status_code=200,
+    guards=[signed_in],
+    responses=documented(*_CHANGES, s200=shapes.Form),
+)
 async def close_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """Take no more responses."""
-    return tagged(*await forms.set_status(request.context, request.signed_in, form_id, "closed", request.if_match()))
+    return tagged(
+        *await forms.set_status(request.context, request.signed_in, form_id, "closed", request.if_match())
+    )
 
 
-@post("/{form_id:str}/reopen", status_code=200, guards=[signed_in], responses=documented(*_CHANGES, s200=shapes.Form))
+@post(
+    "/{form_id:str}/reopen",
+    status_code=200,
+    guards=[signed_in],
+    responses=documented(*_CHANGES, s200=shapes.Form),
+)
 async def reopen_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """Take responses again after a close."""
-    return tagged(*await forms.set_status(request.context, request.signed_in, form_id, "published", request.if_match()))
+    return tagged(
+        *await forms.set_status(request.context, request.signed_in, form_id, "published", request.if_match())
+    )
 
 
-@get("/{form_id:str}/versions", guards=[signed_in], responses=documented(*_REFUSALS, s200=shapes.FormVersions))
+@get(
+    "/{form_id:str}/versions", guards=[signed_in], responses=documented(*_REFUSALS, s200=shapes.FormVersions)
+)
 async def list_versions(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """All published versions, newest first, without their definitions."""
     return ok(await forms.versions(request.context, request.signed_in, form_id))

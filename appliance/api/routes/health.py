@@ -17,9 +17,9 @@ async def healthz() -> Response[bytes]:
     return ok({"status": "alive"}, headers=_NO_STORE)
 
 
-@get("/readyz", responses={**documented(s200=readiness.Readiness, s503=readiness.Readiness)}, tags=["health"])
+@get("/readyz", responses=documented(s200=readiness.Readiness, s503=readiness.Readiness), tags=["health"])
 async def readyz(request: ApiRequest) -> Response[bytes]:
-    """Each dependency with its latency in seconds. 503 when MongoDB is away; without Redis 200 and `degraded`."""
+    """Each dependency, latencies in seconds. 503 when MongoDB is away; without Redis 200 and `degraded`."""
     found = await readiness.check(request.context)
     if found.status == "unavailable":
         return ok(found, status=503, headers=_NO_STORE | {"retry-after": "2"})

@@ -55,9 +55,15 @@ async def list_responses(
     form_id: FormId,
     limit: Limit = 50,
     cursor: Cursor = None,
-    status: Annotated[responses.Status | None, Parameter(description="Without it, all but deleted ones")] = None,
-    start: Annotated[str | None, Parameter(query="from", max_length=40, description="RFC 3339; from then on")] = None,
-    end: Annotated[str | None, Parameter(query="to", max_length=40, description="RFC 3339; up to then")] = None,
+    status: Annotated[
+        responses.Status | None, Parameter(description="Without it, all but deleted ones")
+    ] = None,
+    start: Annotated[
+        str | None, Parameter(query="from", max_length=40, description="RFC 3339; from then on")
+    ] = None,
+    end: Annotated[
+        str | None, Parameter(query="to", max_length=40, description="RFC 3339; up to then")
+    ] = None,
 ) -> Response[bytes]:
     """The responses, newest first. `filter.<question>=<answer>` (up to 5) keeps those that answered so."""
     times = TimeRange(_moment("from", start), _moment("to", end))
