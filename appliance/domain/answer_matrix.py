@@ -111,16 +111,26 @@ def lenient(elements: Elements) -> Elements:
     return Elements(tuple(replace(one, lenient=True) for one in elements.questions), ())
 
 
-def matrixdropdown_checks(question: Question, context: Context) -> Checks:
+def _row_scopes(question: Question, context: Context) -> dict[str, Scope]:
+    """By row: as the form says, or without demands where a condition may hide the row."""
     node = question.node
-    sure = context.build(row_elements(node), context)
-    unsure = context.build(lenient(row_elements(node)), context)
     conditional = bool(node.values.get("rowsVisibleIf")) or question.lenient
-    rows = {
-        js_text(row.values["value"]): unsure if conditional or row.values.get("visibleIf") else sure
+    unsure = {
+        js_text(row.values["value"]): conditional or bool(row.values.get("visibleIf"))
         for row in node.nodes("rows")
     }
-    demanding = [name for name, row in rows.items() if row is sure and sure.demands]
+    elements = row_elements(node)
+    # Each is built only if a row needs it: matrices in matrices would double the work at every level.
+    scopes = {
+        flag: context.build(lenient(elements) if flag else elements, context) for flag in set(unsure.values())
+    }
+    return {name: scopes[flag] for name, flag in unsure.items()}
+
+
+def matrixdropdown_checks(question: Question, context: Context) -> Checks:
+    node = question.node
+    rows = _row_scopes(question, context)
+    demanding = [name for name, row in rows.items() if row.demands]
     unique = _unique(node, context)
 
     def accept(value: Any, path: str, faults: Faults) -> object:
@@ -135,7 +145,7 @@ def matrixdropdown_checks(question: Question, context: Context) -> Checks:
                 stored[name] = row.check(given, path + token(name), faults)
         for name in demanding:
             if name not in stored and not faults.full:
-                sure.check({}, path + token(name), faults)
+                rows[name].check({}, path + token(name), faults)
         unique.check(list(stored.items()), path, faults)
         return {name: row for name, row in stored.items() if row}
 

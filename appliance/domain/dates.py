@@ -28,7 +28,9 @@ def parse(kind: str, text: str) -> dt.datetime:
     if kind == "time":
         return _moment(1970, 1, 1, *found.groups())
     if kind == "week":
-        return dt.datetime.combine(dt.date.fromisocalendar(int(found[1]), int(found[2]), 1), dt.time(), dt.UTC)
+        return dt.datetime.combine(
+            dt.date.fromisocalendar(int(found[1]), int(found[2]), 1), dt.time(), dt.UTC
+        )
     year, month, *rest = found.groups()
     return _moment(int(year), int(month), int(rest[0]) if rest else 1, *rest[1:])
 

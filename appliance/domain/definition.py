@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from appliance.domain.answer_matrix import cells
@@ -25,6 +27,8 @@ MAX_QUESTIONS: Final = 1_000
 """Questions, matrix columns and items of multipletext together."""
 MAX_CELLS: Final = 20_000
 """Rows times columns of one matrix."""
+MAX_SHARED_CHOICES: Final = 100_000
+"""Choices of matrices, counted once for each column that shows them."""
 MAX_NAME: Final = 200
 
 _NAMED: Final = frozenset({"matrixdropdowncolumn", "multipletextitem"})
@@ -47,17 +51,22 @@ _RANGES: Final = (
 
 def check_definition(survey: Node, faults: Faults) -> None:
     """Adds a fault for each thing in a readable definition that cannot be used."""
-    count = 0
+    count = shared = 0
     for node in survey.walk():
         if faults.full:
             return
+        shared += _shared_choices(node)
         count += is_a(node.kind, "question") or node.kind in _NAMED
+        if is_a(node.kind, "itemvalue"):
+            continue
         for one in _judged(node):
             _check_ranges(one, faults)
             _check_lists(one, faults)
             _check_kind(one, faults)
     if count > MAX_QUESTIONS:
         faults.add(survey.path, f"{count} questions; a form may have {MAX_QUESTIONS}")
+    if shared > MAX_SHARED_CHOICES:
+        faults.add(survey.path, f"{shared} choices in matrix cells; a form may have {MAX_SHARED_CHOICES}")
     if survey.nodes("pages") and survey.nodes("elements"):
         faults.add(
             survey.at("elements"), "a survey has pages or elements, not both: survey-core drops one of them"
@@ -68,12 +77,22 @@ def check_definition(survey: Node, faults: Faults) -> None:
         _check_names(scope, faults)
 
 
+def _shared_choices(node: Node) -> int:
+    """Choices of a matrix times the columns that have none of their own."""
+    if not is_a(node.kind, "matrixdropdownbase"):
+        return 0
+    return len(node.nodes("choices")) * sum(
+        not column.values.get("choices") for column in node.nodes("columns")
+    )
+
+
 def _judged(node: Node) -> list[Node]:
     """A matrix column is judged with its matrix, as the question it puts into the cells."""
     if node.kind == "matrixdropdowncolumn":
         return []
     if is_a(node.kind, "matrixdropdownbase"):
-        return [node, *(cell.node for cell in cells(node))]
+        columns = zip(node.nodes("columns"), cells(node), strict=True)
+        return [node, *(replace(column, kind=cell.kind) for column, cell in columns)]
     return [node]
 
 
@@ -126,10 +145,14 @@ def name_fault(name: str) -> str | None:
     return None if message is None else f"the name {message}"
 
 
+@cache
+def _ranges(kind: str) -> list[tuple[str, str, bool]]:
+    return [row for row in _RANGES if properties(kind).keys() >= {row[0], row[1]}]
+
+
 def _check_ranges(node: Node, faults: Faults) -> None:
-    known = properties(node.kind)
-    for low, high, zero_is_none in _RANGES:
-        if not known.keys() >= {low, high} or (low not in node.values and high not in node.values):
+    for low, high, zero_is_none in _ranges(node.kind):
+        if low not in node.values and high not in node.values:
             continue
         least, most = _limit(node, low), _limit(node, high)
         if least is None or most is None or (zero_is_none and not (least and most)):

@@ -19,8 +19,8 @@ class Question:
     """A question, a matrix column or an item of a multipletext.
 
     `conditional`: it or something around it has a visibleIf or enableIf, so whether it must be answered is
-    not known without evaluating conditions. `lenient`: conditional, hidden or read-only: an answer is checked for
-    its type only.
+    not known without evaluating conditions. `lenient`: conditional, hidden or read-only: only the type of an
+    answer is checked.
     """
 
     name: str

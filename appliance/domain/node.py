@@ -139,8 +139,7 @@ def _list(value: object, one: Property, place: _Place, faults: Faults) -> list[N
         return None
     read = _element if one.base else _item
     found = (
-        read(item, one, place.step(index, deeper=bool(one.base)), faults)
-        for index, item in enumerate(value)
+        read(item, one, place.step(index, deeper=bool(one.base)), faults) for index, item in enumerate(value)
     )
     return [node for node in found if node is not None]
 
@@ -165,7 +164,7 @@ def _element(item: object, one: Property, place: _Place, faults: Faults) -> Node
 
 def _may_be(kind: str, base: str) -> bool:
     if base == "question":
-        return kind in QUESTIONS or (is_a(kind, "panel") and kind != "page")
+        return kind in QUESTIONS or (is_class(kind) and is_a(kind, "panel") and kind != "page")
     return is_class(kind) and is_a(kind, base) and kind != base
 
 

@@ -46,6 +46,7 @@ def is_class(kind: str) -> bool:
     return kind in _TABLE["classes"]
 
 
+@cache
 def is_a(kind: str, ancestor: str) -> bool:
     found: str | None = kind
     while found is not None and found != ancestor:

@@ -97,6 +97,8 @@ def js_length(text: str) -> int:
 
 def same_key(value: object) -> str:
     """One key for all values that survey-core holds equal as choices: 1 is "1", true is "true"."""
+    if type(value) is int or (type(value) is str and value.isalpha()):
+        return str(value)
     number = to_number(value) if not isinstance(value, str) or _NUMBER.fullmatch(value) else None
     return js_text(value) if number is None else js_text(float(number))
 

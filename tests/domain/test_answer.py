@@ -25,7 +25,8 @@ TABLE = {"type": "matrixdropdown", "name": "q", "rows": ["r1"], "columns": [{"na
          {"name": "n", "cellType": "text", "inputType": "number"}]}  # fmt: skip
 ROWS = {**TABLE, "type": "matrixdynamic", "maxRowCount": 2}
 ROWS.pop("rows")
-PANELS = {"type": "paneldynamic", "name": "q", "templateElements": [{**_text(inputType="number"), "name": "n"}],
+PANELS = {"type": "paneldynamic", "name": "q", "templateElements": [{**_text(inputType="number"),
+"name": "n"}],
           "maxPanelCount": 2}  # fmt: skip
 FILE = {"name": "a.txt", "type": "text/plain", "content": "data:text/plain;base64,YWJj"}
 
@@ -48,18 +49,21 @@ STRICTER: list[tuple[Json, Any, str, str]] = [
     ({"type": "dropdown", "name": "q", "choices": [1, 2]}, True, "/data/q", NOT_A_CHOICE),
     ({"type": "dropdown", "name": "q", "choices": ["a"]}, "A", "/data/q", NOT_A_CHOICE),
     ({"type": "dropdown", "name": "q", "choices": [1, 2]}, [1], "/data/q", "a single value is needed"),
-    ({"type": "dropdown", "name": "q", "choices": [1, 2]}, {"value": 1}, "/data/q", "a single value is needed"),
+    ({"type": "dropdown", "name": "q", "choices": [1, 2]}, {"value": 1},
+     "/data/q", "a single value is needed"),
     ({"type": "radiogroup", "name": "q", "choices": [1, {"value": 2, "showCommentArea": True}]},
      {"value": 2, "comment": 5}, "/data/q/comment", "a string is needed"),
     ({"type": "radiogroup", "name": "q", "choices": [1, {"value": 2, "showCommentArea": True}]},
      {"value": 3}, "/data/q/value", NOT_A_CHOICE),
-    ({"type": "radiogroup", "name": "q", "choicesFromQuestion": "p"}, [1], "/data/q", "a single value is needed"),
+    ({"type": "radiogroup", "name": "q", "choicesFromQuestion": "p"}, [1],
+     "/data/q", "a single value is needed"),
     ({"type": "checkbox", "name": "q", "choices": [1, 2]}, 1, "/data/q", "an array is needed"),
     ({"type": "checkbox", "name": "q", "choices": [1, 2]}, [1, 9], "/data/q/1", NOT_A_CHOICE),
     ({"type": "checkbox", "name": "q", "choices": [1, 2]}, [1, "1"], "/data/q/1", "should be unique"),
     ({"type": "checkbox", "name": "q", "choices": [1, 2], "maxSelectedChoices": 1}, [1, 2], "/data/q",
      "Please select no more than 1 option(s)."),
-    ({"type": "checkbox", "name": "q", "choices": [1], "valuePropertyName": "v"}, [1], "/data/q/0", "the one name 'v'"),
+    ({"type": "checkbox", "name": "q", "choices": [1], "valuePropertyName": "v"}, [1],
+     "/data/q/0", "the one name 'v'"),
     ({"type": "tagbox", "name": "q", "choices": [1]}, "1", "/data/q", "an array is needed"),
     ({"type": "ranking", "name": "q", "choices": ["a", "b"]}, ["a", "a"], "/data/q/1", "should be unique"),
     ({"type": "imagepicker", "name": "q", "choices": ["a"]}, ["a"], "/data/q", "a single value"),
@@ -85,7 +89,7 @@ STRICTER: list[tuple[Json, Any, str, str]] = [
     (TABLE, {"r1": {"b": 3}}, "/data/q/r1/b", "no question has this name"),
     (TABLE, {"r1": {"n": "x"}}, "/data/q/r1/n", "numeric"),
     (TABLE, {"r2": {"a": 1}}, "/data/q/r2", "no such row"),
-    (ROWS, {"0": {}}, "/data/q", "an array of rows"),
+    (ROWS, {"0": {"a": 1}}, "/data/q", "an array of rows"),
     (ROWS, [{"a": 1}] * 3, "/data/q", "more than 2 rows"),
     (ROWS, [{"a": 1}, "x"], "/data/q/1", "an object is needed"),
     (ROWS, [{"a": 9}], "/data/q/0/a", NOT_A_CHOICE),
@@ -97,11 +101,13 @@ STRICTER: list[tuple[Json, Any, str, str]] = [
     ({"type": "multipletext", "name": "q", "items": [{"name": "a"}]}, {"b": "x"}, "/data/q/b", "no question"),
     ({"type": "multipletext", "name": "q", "items": [{"name": "a"}]}, {"a": 5}, "/data/q/a", "a string"),
     ({"type": "file", "name": "q"}, "data:,x", "/data/q", "an array"),
-    ({"type": "file", "name": "q"}, [FILE, FILE], "/data/q", "The maximum number of files you can upload is 1."),
+    ({"type": "file", "name": "q"}, [FILE, FILE],
+     "/data/q", "The maximum number of files you can upload is 1."),
     ({"type": "file", "name": "q"}, [{"name": "x"}], "/data/q/0", "its name and content"),
     ({"type": "file", "name": "q"}, [{**FILE, "path": "/etc/passwd"}], "/data/q/0", "{name, type, content}"),
     ({"type": "file", "name": "q"}, [{**FILE, "content": {}}], "/data/q/0/content", "a string"),
-    ({"type": "file", "name": "q", "maxSize": 2}, [FILE], "/data/q/0", "The file size should not exceed 2 Bytes."),
+    ({"type": "file", "name": "q", "maxSize": 2}, [FILE],
+     "/data/q/0", "The file size should not exceed 2 Bytes."),
     ({"type": "signaturepad", "name": "q"}, 5, "/data/q", "a string"),
     ({"type": "signaturepad", "name": "q"}, "https://example.org/x.png", "/data/q", "a data: URL"),
     ({"type": "html", "name": "q"}, "x", "/data/q", "holds no answer"),
@@ -130,9 +136,11 @@ STORED: list[tuple[Json, Json, Json]] = [
     ({"type": "radiogroup", "name": "q", "choices": ["a|Letter A"]}, {"q": "a"}, {"q": "a"}),
     ({"type": "radiogroup", "name": "q", "choices": [{"text": "only"}]}, {"q": "only"}, {"q": "only"}),
     ({"type": "checkbox", "name": "q", "choices": [1, 2]}, {"q": []}, {}),
-    ({"type": "checkbox", "name": "q", "choices": [1, 2], "showOtherItem": True}, {"q": ["2", "other"], "q-Comment": "x"},
+    ({"type": "checkbox", "name": "q", "choices": [1, 2], "showOtherItem": True}, {"q": ["2", "other"],
+     "q-Comment": "x"},
      {"q": [2, "other"], "q-Comment": "x"}),
-    ({"type": "dropdown", "name": "q", "choices": [1], "allowCustomChoices": True}, {"q": "own"}, {"q": "own"}),
+    ({"type": "dropdown", "name": "q", "choices": [1], "allowCustomChoices": True}, {"q": "own"},
+     {"q": "own"}),
     ({"type": "matrix", "name": "q", "rows": ["r"], "columns": [1]}, {"q": {"r": "1"}}, {"q": {"r": 1}}),
     ({"type": "matrix", "name": "q", "rows": ["r"], "columns": [1]}, {"q": {"r": None}}, {}),
     (TABLE, {"q": {"r1": {"a": "1", "n": "2"}}}, {"q": {"r1": {"a": 1, "n": 2}}}),
@@ -156,7 +164,10 @@ def test_what_is_stored(element: Json, data: Json, stored: Json) -> None:
 def test_calculated_values_and_targets_of_triggers_are_dropped() -> None:
     made = form(
         _text(),
-        calculatedValues=[{"name": "sum", "expression": "1", "includeIntoResult": True}, {"name": "tmp", "expression": "1"}],
+        calculatedValues=[
+            {"name": "sum", "expression": "1", "includeIntoResult": True},
+            {"name": "tmp", "expression": "1"},
+        ],
         triggers=[{"type": "setvalue", "expression": "{q} = 1", "setToName": "mark", "setValue": 1}],
     )
     assert check_answers(made, {"q": "x", "sum": 99, "mark": 98}) == {"q": "x"}
@@ -178,7 +189,10 @@ def test_conditional_questions_are_checked_for_type_only(condition: Json, around
 
 def test_expressions_stay_with_their_question() -> None:
     made = form(_text(visibleIf="{a} = 1", setValueExpression="{b}", title="{c}"))
-    assert dict(made.elements.questions[0].expressions) == {"visibleIf": "{a} = 1", "setValueExpression": "{b}"}
+    assert dict(made.elements.questions[0].expressions) == {
+        "visibleIf": "{a} = 1",
+        "setValueExpression": "{b}",
+    }
 
 
 def test_required_under_a_condition_is_not_enforced_yet() -> None:
@@ -190,7 +204,11 @@ def test_comments() -> None:
     made = form({"type": "radiogroup", "name": "a", "choices": [1], "showOtherItem": True},
                 {"type": "radiogroup", "name": "b", "choices": [1]},
                 {"type": "rating", "name": "c", "hasComment": True}, maxCommentLength=3)  # fmt: skip
-    assert check_answers(made, {"a": 1, "a-Comment": "why", "c-Comment": "x"}) == {"a": 1, "a-Comment": "why", "c-Comment": "x"}
+    assert check_answers(made, {"a": 1, "a-Comment": "why", "c-Comment": "x"}) == {
+        "a": 1,
+        "a-Comment": "why",
+        "c-Comment": "x",
+    }
     assert answer_faults(made, {"b-Comment": "why"}) == [("/data/b-Comment", "no question has this name")]
     assert answer_faults(made, {"a-Comment": "long"})[0][0] == "/data/a-Comment"
     assert answer_faults(made, {"a-Comment": 5}) == [("/data/a-Comment", "a string is needed, not a number")]
@@ -199,7 +217,8 @@ def test_comments() -> None:
 def test_paths_are_json_pointers() -> None:
     made = form(_text(name="a/b~c", inputType="number"))
     assert answer_faults(made, {"a/b~c": "x", "d/e": 1}) == [
-        ("/data/a~1b~0c", "The value should be numeric."), ("/data/d~1e", "no question has this name")]  # fmt: skip
+        ("/data/a~1b~0c", "The value should be numeric."),
+         ("/data/d~1e", "no question has this name")]  # fmt: skip
 
 
 PLAIN = form(_text(), {"type": "matrixdynamic", "name": "m", "columns": [{"name": "a", "cellType": "text"}]})
@@ -240,7 +259,8 @@ def test_faults_are_capped() -> None:
 
 
 COSTLY = [
-    ({"type": "matrixdynamic", "name": "q", "columns": [{"name": f"c{n}", "cellType": "text"} for n in range(900)]},
+    ({"type": "matrixdynamic", "name": "q", "columns": [{"name": f"c{n}",
+     "cellType": "text"} for n in range(900)]},
      {"q": [{}] * 1000}),
     ({"type": "matrixdynamic", "name": "q", "rowCount": 1000,
       "columns": [{"name": f"c{n}", "cellType": "text", "isRequired": True} for n in range(900)]}, {}),

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 Q = {"type": "text", "name": "q"}
 
 
-def on(element: Json, **survey: Any) -> Json:
+def on(element: Any, **survey: Any) -> Json:
     """The element after a good one, so that its path is /definition/elements/1."""
     return {"elements": [{"type": "text", "name": "first"}, element], **survey}
 
@@ -36,7 +36,8 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"pages": [{"elements": []}]}, "/definition", "no questions"),
     ({"pages": {}}, "/definition/pages", "an array is needed, not an object"),
     ({"pages": [5]}, "/definition/pages/0", "an object is needed, not a number"),
-    ({"pages": [{"elements": [Q]}], "elements": [{**Q, "name": "r"}]}, "/definition/elements", "pages or elements, not both"),
+    ({"pages": [{"elements": [Q]}], "elements": [{**Q, "name": "r"}]},
+     "/definition/elements", "pages or elements, not both"),
     ({"elements": [Q], "titel": "x"}, "/definition/titel", "did you mean 'title'?"),
     ({"elements": [Q], "a/b~c": 1}, "/definition/a~1b~0c", "knows no property"),
     ({"elements": [Q], "showTitle": "yes"}, "/definition/showTitle", "true or false is needed, not a string"),
@@ -44,7 +45,8 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"elements": [Q], "title": {"de": 5}}, "/definition/title", "language 'de' is not a string"),
     ({"elements": [Q], "title": ["x"]}, "/definition/title", "not an array"),
     ({"elements": [Q], "checkErrorsMode": "never"}, "/definition/checkErrorsMode", "not one of onNextPage"),
-    ({"elements": [Q], "triggers": [{"type": "complet"}]}, "/definition/triggers/0/type", "did you mean 'complete'?"),
+    ({"elements": [Q], "triggers": [{"type": "complet"}]},
+     "/definition/triggers/0/type", "did you mean 'complete'?"),
     (on({"type": "txt", "name": "q"}), AT + "/type", "did you mean 'text'?"),
     (on({"type": 5, "name": "q"}), AT + "/type", "type is required, a string"),
     (on({"type": "page", "name": "q"}), AT + "/type", "no question type"),
@@ -71,7 +73,8 @@ FAULTS: list[tuple[Any, str, str]] = [
     (on({**Q, "visibleIf": True}), AT + "/visibleIf", "a string is needed"),
     (on({**Q, "inputType": "integer"}), AT + "/inputType", "not one of"),
     (on({**Q, "maskType": "phone"}), AT + "/maskType", "no mask type"),
-    (on({**Q, "maskType": "numeric", "maskSettings": {"precison": 1}}), AT + "/maskSettings/precison", "'precision'"),
+    (on({**Q, "maskType": "numeric", "maskSettings": {"precison": 1}}),
+     AT + "/maskSettings/precison", "'precision'"),
     (on({**Q, "inputType": "number", "min": 5, "max": 4}), AT + "/min", "min is greater than max"),
     (on({**Q, "inputType": "number", "min": "x"}), AT + "/min", "a number is needed"),
     (on({**Q, "inputType": "number", "step": 0}), AT + "/step", "greater than 0"),
@@ -80,11 +83,15 @@ FAULTS: list[tuple[Any, str, str]] = [
     (on({**Q, "inputType": "week", "max": "2025-W53"}), AT + "/max", "cannot be read as week"),
     (on({**Q, "validators": {}}), AT + "/validators", "an array is needed"),
     (on({**Q, "validators": [{"type": "nosuch"}]}), AT + "/validators/0/type", "no validator type"),
-    (on({**Q, "validators": [{"type": "regex", "regex": "("}]}), AT + "/validators/0/regex", "cannot be used"),
-    (on({**Q, "validators": [{"type": "regex", "regex": r"(a)\1"}]}), AT + "/validators/0/regex", "back-reference"),
-    (on({**Q, "validators": [{"type": "text", "minLength": 5, "maxLength": 4}]}), AT + "/validators/0/minLength",
+    (on({**Q, "validators": [{"type": "regex", "regex": "("}]}),
+     AT + "/validators/0/regex", "cannot be used"),
+    (on({**Q, "validators": [{"type": "regex", "regex": r"(a)\1"}]}),
+     AT + "/validators/0/regex", "back-reference"),
+    (on({**Q, "validators": [{"type": "text", "minLength": 5, "maxLength": 4}]}),
+     AT + "/validators/0/minLength",
      "greater"),
-    (on({**Q, "validators": [{"type": "numeric", "minValue": 5, "maxValue": 4}]}), AT + "/validators/0/minValue", "greater"),
+    (on({**Q, "validators": [{"type": "numeric", "minValue": 5, "maxValue": 4}]}),
+     AT + "/validators/0/minValue", "greater"),
     (choice(choices=[1, "a", "1"]), AT + "/choices/2", "already taken"),
     (choice(choices=[{"value": [1]}]), AT + "/choices/0/value", "a string, a number"),
     (choice(choices=[{"text": {}}]), AT + "/choices/0", "a value is needed"),
@@ -97,24 +104,44 @@ FAULTS: list[tuple[Any, str, str]] = [
     (on({"type": "rating", "name": "q", "rateMin": 5, "rateMax": 4}), AT + "/rateMin", "greater"),
     (on({"type": "rating", "name": "q", "rateStep": 0}), AT + "/rateStep", "greater than 0"),
     (on({"type": "slider", "name": "q", "min": 200}), AT + "/min", "min is greater than max"),
-    (on({"type": "matrix", "name": "q", "rows": ["a", "A", "a"], "columns": [1]}), AT + "/rows/2", "already taken"),
-    (on({"type": "matrix", "name": "q", "rows": ["$a"], "columns": [1]}), AT + "/rows/0", "must not begin with $"),
-    (on({"type": "matrix", "name": "q", "rows": list(range(200)), "columns": list(range(101))}), AT + "/rows", "cells"),
-    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a"}, {"name": "A"}]}), AT + "/columns/1/name", "taken"),
-    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "txt"}]}), AT + "/columns/0/cellType",
+    (on({"type": "matrix", "name": "q", "rows": ["a", "A", "a"], "columns": [1]}),
+     AT + "/rows/2", "already taken"),
+    (on({"type": "matrix", "name": "q", "rows": ["$a"], "columns": [1]}),
+     AT + "/rows/0", "must not begin with $"),
+    (on({"type": "matrix", "name": "q", "rows": list(range(200)), "columns": list(range(101))}),
+     AT + "/rows", "cells"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a"}, {"name": "A"}]}),
+     AT + "/columns/1/name", "taken"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "txt"}]}),
+     AT + "/columns/0/cellType",
      "did you mean 'text'?"),
-    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "file"}]}), AT + "/columns/0/cellType",
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "file"}]}),
+     AT + "/columns/0/cellType",
      "no cell type"),
-    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "text", "choices": [1]}]}),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "cellType": "text",
+     "choices": [1]}]}),
      AT + "/columns/0/choices", "knows no property"),
-    (on({"type": "matrixdynamic", "name": "q", "columns": [{"title": "a"}]}), AT + "/columns/0", "name is required"),
-    (on({"type": "matrixdynamic", "name": "q", "minRowCount": 3, "maxRowCount": 2}), AT + "/minRowCount", "greater"),
-    (on({"type": "paneldynamic", "name": "q", "minPanelCount": 3, "maxPanelCount": 2}), AT + "/minPanelCount", "greater"),
+    (on({"type": "matrixdynamic", "name": "q", "cellType": "text", "columns": [{"name": "a",
+     "inputType": "number",
+     "min": 3, "max": 2}]}), AT + "/columns/0/min", "greater"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "choices": [1, 1]}]}),
+     AT + "/columns/0/choices/1",
+     "already taken"),
+    (on({"type": "matrixdynamic", "name": "q", "choices": [1, 1], "columns": [{"name": "a"}]}),
+     AT + "/choices/1", "taken"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"title": "a"}]}),
+     AT + "/columns/0", "name is required"),
+    (on({"type": "matrixdynamic", "name": "q", "minRowCount": 3, "maxRowCount": 2}),
+     AT + "/minRowCount", "greater"),
+    (on({"type": "paneldynamic", "name": "q", "minPanelCount": 3, "maxPanelCount": 2}),
+     AT + "/minPanelCount", "greater"),
     (on({"type": "paneldynamic", "name": "q", "templateElements": [Q, {**Q, "name": "Q"}]}),
      AT + "/templateElements/1/name", "already taken"),
     (on({"type": "multipletext", "name": "q"}), AT, "items is required"),
-    (on({"type": "multipletext", "name": "q", "items": [{"name": "a"}, {"name": "a"}]}), AT + "/items/1/name", "taken"),
-    (on({"type": "panel", "name": "p", "elements": [{"type": "text", "name": "first"}]}), AT + "/elements/0/name", "taken"),
+    (on({"type": "multipletext", "name": "q", "items": [{"name": "a"}, {"name": "a"}]}),
+     AT + "/items/1/name", "taken"),
+    (on({"type": "panel", "name": "p", "elements": [{"type": "text", "name": "first"}]}),
+     AT + "/elements/0/name", "taken"),
 ]  # fmt: skip
 
 
@@ -132,13 +159,17 @@ GOOD: list[Json] = [
     {"elements": [Q]},
     {"questions": [Q]},
     {"pages": [{"name": "p", "questions": [Q]}]},
-    {"pages": [{"elements": [Q]}, {"elements": [{"type": "html", "name": "h", "html": "<script>x</script>"}]}]},
-    {"$schema": "https://example.org", "elements": [Q], "showProgressBar": "top", "showQuestionNumbers": False},
+    {"pages": [{"elements": [Q]},
+     {"elements": [{"type": "html", "name": "h", "html": "<script>x</script>"}]}]},
+    {"$schema": "https://example.org", "elements": [Q],
+     "showProgressBar": "top", "showQuestionNumbers": False},
     {"elements": [{**Q, "type": "TEXT"}], "title": {"default": "T", "de": "T"}, "locale": "de", "logo": None},
-    {"elements": [{"type": "dropdown", "name": "q", "hasOther": True, "optionsCaption": "…", "choices": ["a|A", 2]}]},
+    {"elements": [{"type": "dropdown", "name": "q", "hasOther": True, "optionsCaption": "…",
+     "choices": ["a|A", 2]}]},
     {"elements": [{"type": "panel", "name": "q", "elements": [Q]}]},
     {"elements": [{"type": "paneldynamic", "name": "q", "templateElements": [Q]}]},
-    {"elements": [{"type": "matrixdynamic", "name": "q", "columns": [{"name": "q", "cellType": "text", "min": 3}]}]},
+    {"elements": [{"type": "matrixdynamic", "name": "q", "columns": [{"name": "q", "cellType": "text",
+     "min": 3}]}]},
     {"elements": [{**Q, "visibleIf": "{a} = 1", "requiredIf": "{b}", "setValueIf": "{c}"}],
      "calculatedValues": [{"name": "v", "expression": "1+1"}],
      "triggers": [{"type": "setvalue", "expression": "{q} = 1", "setToName": "q", "setValue": 2}]},
@@ -164,7 +195,9 @@ def test_all_faults_at_once_and_never_too_many() -> None:
     with pytest.raises(Invalid) as refused:
         compile_definition(many)
     assert refused.value.status == 422
-    assert [one.path for one in refused.value.errors] == [f"/definition/elements/{number}/type" for number in range(MOST)]
+    assert [one.path for one in refused.value.errors] == [
+        f"/definition/elements/{number}/type" for number in range(MOST)
+    ]
 
 
 def nested(depth: int, key: str = "elements") -> Json:
@@ -197,6 +230,11 @@ def test_bounds() -> None:
     assert definition_faults(on({**Q, "title": "é" * 32769}))[0][0] == AT + "/title"
     big = {"elements": [{"type": "html", "name": f"h{number}", "html": "x" * 60_000} for number in range(9)]}
     assert definition_faults(big)[0][1].endswith("a definition may have 524288")
-    assert definition_faults(on({**Q, "maxLength": 2**63})) == [(AT + "/maxLength", "a whole number beyond 64 bits")]
+    columns = [{"name": f"c{number}"} for number in range(101)]
+    wide = {"type": "matrixdynamic", "name": "q", "choices": list(range(1000)), "columns": columns}
+    assert definition_faults(on(wide))[0][1].endswith("choices in matrix cells; a form may have 100000")
+    assert definition_faults(on({**Q, "maxLength": 2**63})) == [
+        (AT + "/maxLength", "a whole number beyond 64 bits")
+    ]
     assert definition_faults(on({**Q, "maxLength": float("nan")}))[0][1] == "not a finite number"
     assert "surrogate" in definition_faults(on({**Q, "title": "\ud800"}))[0][1]

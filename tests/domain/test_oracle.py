@@ -26,8 +26,12 @@ def test_same_verdict(survey_core: Oracle, form: Json, data: Json) -> None:
 
 
 def test_each_type_is_judged() -> None:
-    seen = {element["type"] for _, form, _ in PAIRS for page in form.get("pages", [form])
-            for element in page.get("elements", page.get("questions", ()))}
+    seen = {
+        element["type"]
+        for _, form, _ in PAIRS
+        for page in form.get("pages", [form])
+        for element in page.get("elements", page.get("questions", ()))
+    }
     assert seen >= QUESTIONS
     assert len(PAIRS) >= 120
 
@@ -49,7 +53,12 @@ def test_same_verdict_on_random_forms(survey_core: Oracle, seed: int) -> None:
         if answer is not None and chance.random() < 0.8:
             data[name] = answer
         if chance.random() < 0.3:
-            element = {"type": "panel", "name": f"p{number}", "isRequired": chance.random() < 0.5, "elements": [element]}
+            element = {
+                "type": "panel",
+                "name": f"p{number}",
+                "isRequired": chance.random() < 0.5,
+                "elements": [element],
+            }
         if not pages or chance.random() < 0.4:
             pages.append({"elements": []})
         pages[-1]["elements"].append(element)

@@ -57,7 +57,9 @@ def test_refused_with_a_reason(source: str, reason: str) -> None:
         compile_pattern(source)
 
 
-@pytest.mark.parametrize("source", ["^(a+)+$", "^(a|aa)+$", r"^(\w+\s?)*$", "(x+x+)+y", "^(([a-z])+.)+[A-Z]([a-z])+$"])
+@pytest.mark.parametrize(
+    "source", ["^(a+)+$", "^(a|aa)+$", r"^(\w+\s?)*$", "(x+x+)+y", "^(([a-z])+.)+[A-Z]([a-z])+$"]
+)
 def test_the_patterns_that_stop_backtracking_engines(source: str) -> None:
     matches = compile_pattern(source)
     begun = time.process_time()

@@ -14,7 +14,22 @@ def test_numbers(value: object, number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "abc", "1_000", "nan", "Infinity", "1e999", "5 5", "1,2,3", "1234567890123456", True, None, [5], "٣"]
+    "value",
+    [
+        "",
+        "abc",
+        "1_000",
+        "nan",
+        "Infinity",
+        "1e999",
+        "5 5",
+        "1,2,3",
+        "1234567890123456",
+        True,
+        None,
+        [5],
+        "٣",
+    ],
 )
 def test_not_numbers(value: object) -> None:
     assert values.to_number(value) is None
@@ -22,17 +37,31 @@ def test_not_numbers(value: object) -> None:
 
 @pytest.mark.parametrize(
     "number, text",
-    [(5.0, "5"), (0.1, "0.1"), (-0.0, "0"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-7, "1e-7"),
-     (1.5e-9, "1.5e-9"), (0.00001, "0.00001"), (-123.25, "-123.25"), (10, "10"), (True, "true"), (["a", None, 1], "a,,1")],
+    [
+        (5.0, "5"),
+        (0.1, "0.1"),
+        (-0.0, "0"),
+        (1e21, "1e+21"),
+        (1e20, "100000000000000000000"),
+        (1e-7, "1e-7"),
+        (1.5e-9, "1.5e-9"),
+        (0.00001, "0.00001"),
+        (-123.25, "-123.25"),
+        (10, "10"),
+        (True, "true"),
+        (["a", None, 1], "a,,1"),
+    ],
 )
 def test_text_is_javascripts(number: object, text: str) -> None:
     assert values.js_text(number) == text
 
 
 def test_empty() -> None:
-    for value in (None, "", [], {}, {"a": None, "b": {"c": ""}}):
+    empty: list[object] = [None, "", [], {}, {"a": None, "b": {"c": ""}}]
+    for value in empty:
         assert values.is_empty(value)
-    for value in (0, False, "0", " ", [None], {"a": 0}):
+    full: list[object] = [0, False, "0", " ", [None], {"a": 0}]
+    for value in full:
         assert not values.is_empty(value)
     assert values.is_blank("\u3000\ufeff ")
 

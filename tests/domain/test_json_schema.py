@@ -1,0 +1,111 @@
+"""Whatever is stored fits the schema: random answers, good and bad, on forms of every type."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.domain.answer import check_answers
+from appliance.domain.form import compile_definition
+from appliance.domain.json_schema import json_schema
+from appliance.errors import Invalid
+from tests.domain.forms import answer_faults, form
+from tests.domain.pairs import pairs
+
+Json = dict[str, Any]
+
+FORMS = [found for _, found, _ in pairs()]
+ANSWERS = [data for _, _, data in pairs()]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 105) | st.floats(-5, 105) | st.text(max_size=4)
+    | st.sampled_from(["red", "c1", "other", "none", "a@b.cc", "2024-05-06", "08:30", "r1", "x", "3", "yes"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["r1", "r2", "a", "b", "who", "age", "q", "v", "value",
+    "comment"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def validator(schema: Json) -> Any:
+    jsonschema_rs.meta.validate(schema)
+    return jsonschema_rs.validator_for(schema)
+
+
+@pytest.mark.parametrize("definition, data", [(found, data) for _, found, data in pairs()])
+def test_stored_answers_fit(definition: Json, data: Json) -> None:
+    made = compile_definition(definition)
+    schema = validator(json_schema(made))
+    try:
+        stored = check_answers(made, data)
+    except Invalid:
+        return
+    schema.validate(stored)
+
+
+@settings(max_examples=600, deadline=None)
+@given(number=st.integers(0, len(FORMS) - 1), value=VALUES, comment=st.none() | st.text(max_size=3))
+def test_random_answers(number: int, value: Any, comment: str | None) -> None:
+    made = compile_definition(FORMS[number])
+    name = made.elements.questions[0].key
+    data = {**ANSWERS[number], name: value, **({} if comment is None else {name + "-Comment": comment})}
+    found = answer_faults(made, data)
+    if found:
+        assert all(path.startswith("/data") for path, _ in found)
+        return
+    stored = check_answers(made, data)
+    json.dumps(stored, allow_nan=False)
+    assert check_answers(made, stored) == stored
+    validator(json_schema(made)).validate(stored)
+
+
+@pytest.mark.parametrize(
+    "element, bad",
+    [
+        ({"type": "text", "name": "q", "isRequired": True}, {}),
+        ({"type": "text", "name": "q"}, {"r": 1}),
+        ({"type": "text", "name": "q", "inputType": "number", "min": 3}, {"q": 2}),
+        ({"type": "text", "name": "q", "inputType": "date"}, {"q": "tomorrow"}),
+        ({"type": "text", "name": "q", "maxLength": 2}, {"q": "abc"}),
+        ({"type": "text", "name": "q", "validators": [{"type": "regex", "regex": "^[a-z]+$"}]}, {"q": "A"}),
+        ({"type": "dropdown", "name": "q", "choices": [1, 2]}, {"q": 3}),
+        ({"type": "checkbox", "name": "q", "choices": [1, 2], "minSelectedChoices": 2}, {"q": [1]}),
+        ({"type": "checkbox", "name": "q", "choices": [1, 2], "minSelectedChoices": 1}, {}),
+        ({"type": "boolean", "name": "q"}, {"q": "true"}),
+        ({"type": "rating", "name": "q"}, {"q": 9}),
+        ({"type": "matrix", "name": "q", "rows": ["r"], "columns": [1], "eachRowRequired": True}, {"q": {}}),
+        ({"type": "multipletext", "name": "q", "items": [{"name": "a", "isRequired": True}]}, {}),
+        ({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "isRequired": True,
+         "choices": [1]}]}, {"q": [{}]}),
+        ({"type": "panel", "name": "p", "isRequired": True, "elements": [{"type": "text", "name": "q"}]}, {}),
+    ],
+)  # fmt: skip
+def test_the_schema_says_no_too(element: Json, bad: Json) -> None:
+    assert not validator(json_schema(form(element))).is_valid(bad)
+
+
+def test_conditional_questions_ask_for_nothing() -> None:
+    made = form(
+        {
+            "type": "text",
+            "name": "q",
+            "inputType": "number",
+            "isRequired": True,
+            "min": 3,
+            "visibleIf": "{a} = 1",
+        }
+    )
+    assert validator(json_schema(made)).is_valid({})
+    assert validator(json_schema(made)).is_valid({"q": 1})
+
+
+def test_it_names_its_dialect_and_titles() -> None:
+    schema = json_schema(
+        form({"type": "text", "name": "q", "title": {"default": "Q?", "de": "F?"}}, title="T", locale="de")
+    )
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert (schema["title"], schema["properties"]["q"]["title"]) == ("T", "F?")
