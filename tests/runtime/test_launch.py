@@ -48,9 +48,7 @@ def test_supervisord_expands_only_what_it_is_given(chosen: Settings) -> None:
 def test_a_door_closes_before_what_it_leads_to() -> None:
     """The stop goes from the highest priority to the lowest."""
     config = supervisor_config()
-    order = [
-        config[f"program:{name}"].getint("priority") for name in ("mongo", "worker-high", "api", "nginx")
-    ]
+    order = [int(config[f"program:{name}"]["priority"]) for name in ("mongo", "worker-high", "api", "nginx")]
     assert order == sorted(set(order))
 
 
@@ -101,7 +99,8 @@ def test_only_our_programs_get_the_settings() -> None:
     others = launch._environment(around, launch.Start(["x"], extra={"TZ": "UTC"}), "nginx")
     assert others == {"PATH": "/bin", "TZ": "UTC"}
     assert ours.keys() == {
-        "PATH", "SECRET_KEY", "MONGODB_URI_FILE", "APPLIANCE_DATA", "APPLIANCE_PROGRAM", "PYTHONPATH", "PYTHONUNBUFFERED",
+        "PATH", "SECRET_KEY", "MONGODB_URI_FILE", "APPLIANCE_DATA", "APPLIANCE_PROGRAM", "PYTHONPATH",
+        "PYTHONUNBUFFERED",
     }  # fmt: skip
 
 
@@ -241,11 +240,13 @@ def test_a_waiting_worker_stops_at_once_and_quietly(paths: Paths, environ: dict[
 def test_a_log_line_is_one_json_object_with_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "from appliance import logs\nlogs.configure('info')\nlogs.request_id.set('r-1')\n"
-        "log = logs.get('a.b')\nlog.debug('no')\nlog.info('two\\nlines %s', 'x', extra={'form': 'f', 'n': 3, 'o': {1}})\n"
+        "log = logs.get('a.b')\nlog.debug('no')\n"
+        "log.info('two\\nlines %s', 'x', extra={'form': 'f', 'n': 3, 'o': {1}})\n"
         "try:\n 1/0\nexcept ZeroDivisionError:\n log.exception('bad')\n"
     )
     got = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(HOME), "APPLIANCE_PROGRAM": "api-1"},
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(HOME), "APPLIANCE_PROGRAM": "api-1"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     first, second = (json.loads(line) for line in got.stdout.splitlines())

@@ -42,7 +42,8 @@ def is_alive(pid: int) -> bool:
 
 def family(cwd: Path, program: str) -> list[str]:
     """A leader that starts one more process in its group, says its pid and waits."""
-    code = f"import subprocess,time; print(subprocess.Popen(['sleep','300'],cwd={str(cwd)!r}).pid, flush=True); {program}"
+    start = f"subprocess.Popen(['sleep', '300'], cwd={str(cwd)!r})"
+    code = f"import subprocess, time; print({start}.pid, flush=True); {program}"
     return [sys.executable, "-c", code]
 
 
@@ -59,7 +60,8 @@ def test_a_recorded_program_ends_with_its_whole_group(paths: Paths) -> None:
 
 
 def test_what_ignores_term_is_killed(paths: Paths) -> None:
-    code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(300)"
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    code = f"import signal, time\n{ignore}\nprint(flush=True)\ntime.sleep(300)"
     with child([sys.executable, "-c", code], paths.run) as stubborn:
         assert stubborn.stdout
         stubborn.stdout.readline()
@@ -123,7 +125,8 @@ def test_the_supervisor_ends_first(paths: Paths) -> None:
     """Or it would start again what is ended: here one that starts a new program when its program ends."""
     code = (
         "import subprocess\nwhile True:\n"
-        f" p=subprocess.Popen(['sleep','300'],process_group=0,cwd={str(paths.run)!r}); print(p.pid, flush=True); p.wait()"
+        f" p = subprocess.Popen(['sleep', '300'], process_group=0, cwd={str(paths.run)!r})\n"
+        " print(p.pid, flush=True)\n p.wait()"
     )
     with child([sys.executable, "-c", code], paths.run) as supervisor:
         assert supervisor.stdout

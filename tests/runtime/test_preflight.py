@@ -75,7 +75,7 @@ def test_both_doors_on_one_port(chosen: Settings) -> None:
 
 
 def as_nobody(data: Path, chosen: Settings) -> list[str]:
-    """The faults as a user sees them who may write nowhere: nobody, or as another user a folder made read-only."""
+    """The faults as one sees them who may not write: nobody, or ourselves when we are not root."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -175,8 +175,9 @@ def test_too_few_open_files() -> None:
     """In a child: a hard limit never comes back."""
     code = "from appliance.runtime import preflight\nprint(*preflight._open_files())"
     got = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(HOME)}, capture_output=True, text=True,
-        check=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)),
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(HOME)},
+        capture_output=True, text=True, check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)),
     )  # fmt: skip
     assert got.stdout.startswith(
         "open files: the hard limit is 512, 4096 are needed; next: `ulimit -Hn 4096`"

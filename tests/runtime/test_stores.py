@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import pymongo
 import pytest
 import redis
 from pymongo.errors import OperationFailure, PyMongoError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from appliance import processes
 from appliance.addresses import Paths, mongodb_uri, read_line, redis_url
@@ -23,6 +25,7 @@ from appliance.runtime import mongo
 from appliance.settings import Settings
 from tests.runtime.servers import kill_group, until
 
+NEVER = Retry(NoBackoff(), 0)
 SECRETS = {
     "SECRET_KEY": "sesame-key",
     "APPLIANCE_ADMIN_PASSWORD": "sesame-admin",
@@ -43,7 +46,7 @@ def launched(name: str, environ: dict[str, str]) -> Iterator[subprocess.Popen[by
 
 
 def redis_client(chosen: Settings) -> redis.Redis:
-    return redis.Redis.from_url(redis_url(chosen), decode_responses=True, retry=None)
+    return redis.Redis.from_url(redis_url(chosen), decode_responses=True, retry=NEVER)
 
 
 def redis_answers(chosen: Settings) -> bool:
@@ -82,7 +85,7 @@ def test_redis_wants_the_password_and_opens_no_port(
 ) -> None:
     with launched("redis", environ | SECRETS) as child:
         until(lambda: redis_answers(chosen))
-        with redis.Redis(unix_socket_path=str(paths.redis_socket), retry=None) as stranger:
+        with redis.Redis(unix_socket_path=str(paths.redis_socket), retry=NEVER) as stranger:
             with pytest.raises(redis.AuthenticationError):
                 stranger.ping()
         with redis_client(chosen) as client:
@@ -130,7 +133,7 @@ def test_without_the_password_nothing_can_be_done(
         with mongo_client(mongodb_uri(chosen)) as client:
             client["appliance"]["t"].insert_one({"_id": 1})
         with mongo_client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as stranger:
-            attempts = [
+            attempts: list[Callable[[], object]] = [
                 lambda: stranger["appliance"]["t"].find_one(),
                 lambda: stranger["appliance"]["t"].insert_one({}),
                 lambda: stranger["appliance"]["t"].drop(),
@@ -268,7 +271,8 @@ def test_a_server_that_is_elsewhere_stays_off(
 def test_a_store_dies_with_its_supervisor(paths: Paths, chosen: Settings, environ: dict[str, str]) -> None:
     code = (
         "import subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-P', '-c', 'from appliance.runtime.launch import launch; launch(\"redis\")'])\n"
+        "code = 'from appliance.runtime.launch import launch; launch(\"redis\")'\n"
+        "subprocess.Popen([sys.executable, '-P', '-c', code])\n"
         "time.sleep(300)"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", code], env=environ, process_group=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -82,6 +83,10 @@ class Appliance:
                 os.kill(pid, signal.SIGKILL)
 
 
+def open_files(pid: int) -> list[Path]:
+    return [path for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()]
+
+
 def runs_below(pid: int, folder: Path) -> bool:
     try:
         return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
@@ -103,7 +108,7 @@ def running() -> Iterator[Appliance]:
     """One that only looks are taken at."""
     with temporary_data() as data:
         environ = operator_environ(data) | {
-            "SECRET_KEY": "sesame-key",
+            "SECRET_KEY": "sesame-key-" * 4,
             "APPLIANCE_ADMIN_PASSWORD": "sesame-admin",
         }
         with appliance(environ) as made:
@@ -138,8 +143,8 @@ def test_the_second_start_refuses_and_names_the_first(running: Appliance) -> Non
 def test_the_lock_is_the_parents_alone(running: Appliance) -> None:
     holders = [
         pid
-        for pid in running.living() + [running.parent.pid]
-        if any(Path(f"/proc/{pid}/fd/{fd.name}").readlink() == running.paths.lock for fd in Path(f"/proc/{pid}/fd").iterdir())
+        for pid in [*running.living(), running.parent.pid]
+        if running.paths.lock in [path.readlink() for path in open_files(pid)]
     ]  # fmt: skip
     assert holders == [running.parent.pid]
 
@@ -170,12 +175,7 @@ def test_nothing_secret_is_in_ps_nor_in_the_environment_of_other_peoples_servers
 
 
 def test_it_listens_only_where_promised(running: Appliance) -> None:
-    inodes = {
-        os.readlink(path)
-        for pid in running.living()
-        for path in Path(f"/proc/{pid}/fd").iterdir()
-        if path.is_symlink()
-    }
+    inodes = {str(path.readlink()) for pid in running.living() for path in open_files(pid)}
     found = set()
     for table in ("tcp", "tcp6"):
         for fields in map(str.split, Path(f"/proc/net/{table}").read_text().splitlines()[1:]):
@@ -225,7 +225,7 @@ def test_supervisorctl_restarts_the_apis(running: Appliance) -> None:
 
 
 def test_killed_in_every_way_and_started_again(environ: dict[str, str]) -> None:
-    """One data folder through a first start, kill -9 of supervisord, of the parent, of both, and a clean stop."""
+    """One data folder through kill -9 of supervisord, of the parent, of both, and a clean stop."""
     with appliance(environ) as first:
         first.wait_ready()
         os.kill(first.pid("supervisord"), signal.SIGKILL)
@@ -242,8 +242,8 @@ def test_killed_in_every_way_and_started_again(environ: dict[str, str]) -> None:
 
     with appliance(environ) as third:
         third.wait_ready()
-        # Nobody can clean up here: supervisord is frozen and killed, and nginx's workers have lost their master,
-        # whose death the kernel tells nobody; they hold the ports.
+        # Nobody can clean up here: supervisord is frozen and killed, and nginx's workers have lost their
+        # master, whose death the kernel tells nobody; they hold the ports.
         supervisor, nginx = third.pid("supervisord"), third.pid("nginx")
         workers = [pid for pid in third.pids()["nginx"] if pid != nginx]
         os.kill(supervisor, signal.SIGSTOP)
@@ -278,8 +278,6 @@ def test_supervisors_own_shutdown_is_not_a_clean_stop(running: Appliance) -> Non
 
 def test_what_cannot_start_leaves_nothing_behind(environ: dict[str, str], data: Path) -> None:
     """A taken port: said before anything starts, and no process is left."""
-    import socket
-
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", int(environ["APPLIANCE_HTTP_PORT"])))
         stranger.listen(1)
