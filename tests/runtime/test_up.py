@@ -267,6 +267,22 @@ def test_killed_in_every_way_and_started_again(environ: dict[str, str]) -> None:
     assert first.paths.admin_password.read_text() == password
 
 
+def test_hup_restarts_every_program_below_the_same_supervisor(running: Appliance) -> None:
+    before = running.pids()
+    running.parent.send_signal(signal.SIGHUP)
+    until(lambda: all_new(before, running.pids()), 40, "every program is another process")
+    assert running.pids()["supervisord"] == before["supervisord"]
+    url = f"http://127.0.0.1:{running.settings.http_port}/readyz"
+    until(lambda: reachable(running.settings.http_port))
+    until(lambda: httpx.get(url, trust_env=False).status_code == 200, READY)
+    assert running.parent.poll() is None
+
+
+def all_new(before: dict[str, list[int]], now: dict[str, list[int]]) -> bool:
+    programs_before = {name: pids for name, pids in before.items() if name != "supervisord"}
+    return all(now.get(name) and not set(now[name]) & set(pids) for name, pids in programs_before.items())
+
+
 def test_supervisors_own_shutdown_is_not_a_clean_stop(running: Appliance) -> None:
     """supervisord exits 0 then; the parent says that it did not ask for it. Last: it ends the shared one."""
     environ = running.environ | programs.supervisor_environment(running.settings)
