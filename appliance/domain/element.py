@@ -30,6 +30,8 @@ class Question:
     node: Node
     conditional: bool = False
     lenient: bool = False
+    hidden: bool = False
+    """It or a panel around it has `visible: false`."""
 
     @property
     def expressions(self) -> Mapping[str, str]:
@@ -54,7 +56,7 @@ class Group:
     @property
     def is_required(self) -> bool:
         """At least one question in it has to be answered."""
-        asked = any(not one.lenient for one in self.questions)
+        asked = any(not one.conditional and not one.hidden for one in self.questions)
         return (
             asked
             and not self.lenient
@@ -84,42 +86,47 @@ def expressions(node: Node) -> dict[str, str]:
 
 
 def question(
-    node: Node, kind: str | None = None, *, conditional: bool = False, lenient: bool = False
+    node: Node,
+    kind: str | None = None,
+    *,
+    conditional: bool = False,
+    lenient: bool = False,
+    hidden: bool = False,
 ) -> Question:
     """The question that `node` describes; `kind` says which one a matrix column or a multipletext item is."""
     name = js_text(node.values.get("name", ""))
     node = replace(node, kind=kind or node.kind)
     conditional = conditional or _has_condition(node)
-    lenient = lenient or conditional or _is_silent(node)
+    hidden = hidden or _is_hidden(node)
+    lenient = lenient or conditional or hidden or _is_read_only(node)
     return Question(
-        name, js_text(node.values.get("valueName") or name), node.kind, node, conditional, lenient
+        name, js_text(node.values.get("valueName") or name), node.kind, node, conditional, lenient, hidden
     )
 
 
-def collect(nodes: Iterable[Node], *, conditional: bool = False, lenient: bool = False) -> Elements:
+def collect(
+    nodes: Iterable[Node], *, conditional: bool = False, lenient: bool = False, hidden: bool = False
+) -> Elements:
     """Questions below `nodes`, panels opened; those of a matrix or a dynamic panel stay inside of it."""
     questions: list[Question] = []
     groups: list[Group] = []
     for node in nodes:
         if is_a(node.kind, "panelbase"):
-            _open_panel(node, questions, groups, conditional, lenient)
-            continue
-        questions.append(question(node, conditional=conditional, lenient=lenient))
-        below = collect(_within_choices(node), conditional=True, lenient=True)
+            below = _open_panel(node, conditional, lenient, hidden)
+        else:
+            questions.append(question(node, conditional=conditional, lenient=lenient, hidden=hidden))
+            below = collect(_within_choices(node), conditional=True, lenient=True)
         questions.extend(below.questions)
         groups.extend(below.groups)
     return Elements(tuple(questions), tuple(groups))
 
 
-def _open_panel(
-    node: Node, questions: list[Question], groups: list[Group], conditional: bool, lenient: bool
-) -> None:
+def _open_panel(node: Node, conditional: bool, lenient: bool, hidden: bool) -> Elements:
     conditional = conditional or _has_condition(node)
-    lenient = lenient or conditional or _is_silent(node)
-    below = collect(node.nodes("elements"), conditional=conditional, lenient=lenient)
-    questions.extend(below.questions)
-    groups.extend(below.groups)
-    groups.append(Group(node, below.questions, conditional, lenient))
+    hidden = hidden or _is_hidden(node)
+    lenient = lenient or conditional or hidden or _is_read_only(node)
+    below = collect(node.nodes("elements"), conditional=conditional, lenient=lenient, hidden=hidden)
+    return Elements(below.questions, (*below.groups, Group(node, below.questions, conditional, lenient)))
 
 
 def _within_choices(node: Node) -> Iterator[Node]:
@@ -133,6 +140,10 @@ def _has_condition(node: Node) -> bool:
     return bool(node.values.get("visibleIf") or node.values.get("enableIf"))
 
 
-def _is_silent(node: Node) -> bool:
-    """Hidden or read-only for good: survey-core does not validate it."""
-    return node.values.get("visible") is False or node.values.get("readOnly") is True
+def _is_hidden(node: Node) -> bool:
+    return node.values.get("visible") is False
+
+
+def _is_read_only(node: Node) -> bool:
+    """survey-core does not validate what nobody can change."""
+    return node.values.get("readOnly") is True

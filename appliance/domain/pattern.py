@@ -6,6 +6,7 @@ the server. RE2 never backtracks; what it cannot do (look-around, back-reference
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ _MEMORY: Final = 1 << 20
 """Bytes a compiled pattern may take; beyond, RE2 refuses it."""
 _KEPT: Final = frozenset("dDwWbBfnrtv0")
 """Escapes that mean the same in both."""
+_QUANTIFIER: Final = re.compile(r"[*+?]|\{[0-9]+(?:,[0-9]*)?\}")
 _REFUSED: Final = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
 
 
@@ -42,6 +44,8 @@ def _translate(source: str) -> str:
     place, in_class = 0, False
     while place < len(source):
         char = source[place]
+        if not in_class and place and _repeats_nothing(source, place, out[-1]):
+            raise ValueError(f"nothing to repeat before {source[place : place + 8]}")
         if char == "\\":
             piece, place = _escape(source, place + 1, in_class)
             out.append(piece)
@@ -54,6 +58,11 @@ def _translate(source: str) -> str:
         out.append(piece)
         place += 1
     return "".join(out)
+
+
+def _repeats_nothing(source: str, place: int, before: str) -> bool:
+    """RE2 lets a position such as ^ or \\b be repeated, JavaScript does not."""
+    return before in ("^", "$", r"\b", r"\B") and _QUANTIFIER.match(source, place) is not None
 
 
 def _plain(source: str, place: int) -> tuple[str, int, bool]:

@@ -81,7 +81,7 @@ class Scope:
             if field.question.key not in data:
                 field.check(data, at, faults, out)
         for keys, message in self.groups:
-            if all(is_blank(out.get(key)) for key in keys):
+            if all(is_blank(data.get(key)) for key in keys):
                 faults.add(at + token(keys[0]), message)
         return out
 

@@ -43,12 +43,18 @@ def to_number(value: object) -> int | float | None:
     if len(text) > 15 and text.isascii() and text.isdigit():
         return None
     if text.startswith("0x"):
-        return int(text, 16) if re.fullmatch(r"0x[0-9a-fA-F]{1,15}", text) else None
+        return _hex_start(text)
     if text.count(",") == 1:
         text = text.replace(",", ".")
     if len(text) > 400 or _NUMBER.fullmatch(text) is None:
         return None
     return whole(float(text))
+
+
+def _hex_start(text: str) -> int | float | None:
+    """parseInt, which stops at the first character that is no digit."""
+    found = re.match(r"0x([0-9a-fA-F]+)", text)
+    return None if found is None or len(text) > 32 else whole(float(int(found[1], 16)))
 
 
 def whole(number: float) -> int | float | None:

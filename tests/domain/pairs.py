@@ -376,6 +376,24 @@ PANEL: list[tuple[Json, list[Any]]] = [
 
 WHOLE: list[tuple[str, Json, Json]] = [
     (
+        "panel required, read-only question",
+        {
+            "elements": [
+                {"type": "panel", "name": "p", "isRequired": True, "elements": [_text(readOnly=True)]}
+            ]
+        },
+        {},
+    ),
+    (
+        "panel required, hidden question",
+        {
+            "elements": [
+                {"type": "panel", "name": "p", "isRequired": True, "elements": [_text(visible=False)]}
+            ]
+        },
+        {},
+    ),
+    (
         "panel required",
         {
             "elements": [
