@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from appliance.ops.log_lines import Line, Parser, Wanted
 
@@ -17,6 +18,13 @@ class Tail:
         self.followed = {path: _Followed(path, at_end=True) for path in self._current()}
         self.starts = {path: each.file.tell() for path, each in self.followed.items()}
         """Bytes of each file that were there already."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self.followed.values():
+            each.file.close()
 
     def read(self) -> list[Line]:
         """Lines since the last call, in the order of time."""

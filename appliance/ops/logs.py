@@ -30,13 +30,15 @@ def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
     folder = Paths(settings.load().data).logs
     if not folder.is_dir():
         raise CannotStart(f"there are no logs in {folder} yet; next: ./scripts/up")
+    if not follow:
+        _show(read(folder, wanted, lines), as_json=as_json)
+        return 0
     # Opened before the past is read, and the past ends where it begins: no line is lost or shown twice.
-    tail = Tail(folder, wanted) if follow else None
-    _show(read(folder, wanted, lines, until=tail.starts if tail else {}), as_json=as_json)
-    while tail:
-        _show(tail.read(), as_json=as_json)
-        time.sleep(POLL_SECONDS)
-    return 0
+    with Tail(folder, wanted) as tail:
+        _show(read(folder, wanted, lines, until=tail.starts), as_json=as_json)
+        while True:
+            _show(tail.read(), as_json=as_json)
+            time.sleep(POLL_SECONDS)
 
 
 def parse_since(text: str, *, now: Clock = clock.utc_now) -> float:

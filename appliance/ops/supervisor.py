@@ -88,7 +88,8 @@ class _UnixTransport(xmlrpc.client.Transport):
         self.path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self.path)
+        self._connection = host, _UnixConnection(self.path)  # kept, so that closing the proxy closes it
+        return self._connection[1]
 
 
 class _UnixConnection(http.client.HTTPConnection):

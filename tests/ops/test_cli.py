@@ -44,7 +44,7 @@ def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(tmp_path: Path) ->
 
 def test_config_shows_where_a_value_comes_from_and_no_secret(tmp_path: Path) -> None:
     secret = tmp_path / "key"
-    secret.write_text("sesame-key\n")
+    secret.write_text("sesame-key, of more than thirty-two bytes\n")
     ended = appliance_command(
         "config", "show", "--json",
         data=tmp_path / "data",

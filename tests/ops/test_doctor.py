@@ -60,7 +60,7 @@ def test_every_check_is_explained() -> None:
 
 def test_a_misspelt_setting_is_found_and_its_name_guessed(data: Path, tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
-    dotenv.write_text("# APPLIANCE_NOTHING=1\nRATE_LIMITS=off\nSECRET_KEY=x\n")
+    dotenv.write_text("# APPLIANCE_NOTHING=1\nRATE_LIMITS=off\nAPPLIANCE_CPUS=1\n")
     dotenv.chmod(0o600)
     findings = examine(
         data, dotenv, APPLIANCE_HTTP_PROT="80", APPLIANCE_ADMIN_PASSWORD_FILE=str(dotenv), PATH="/bin"

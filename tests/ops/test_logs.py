@@ -67,29 +67,36 @@ def test_a_line_that_is_no_json_is_shown_with_its_program(folder: Path) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        pytest.param(
-            lambda path: path.open("a").write(line(9, "new") + line(10, "half")[:-9]), id="half a line"
-        ),
+        pytest.param(lambda path: append(path, line(9, "new") + line(10, "half")[:-9]), id="half a line"),
         pytest.param(lambda path: rotate(path, line(9, "new")), id="rotated"),
         pytest.param(lambda path: rotate(path, "", line(9, "new")), id="written, then rotated"),
         pytest.param(lambda path: path.write_text(line(9, "new")), id="emptied"),
         pytest.param(lambda path: path.with_name("mongo.log").write_text(line(9, "new")), id="another file"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:unclosed file")
 def test_following_neither_loses_nor_repeats(folder: Path, write: Callable[[Path], object]) -> None:
-    tail = Tail(folder, Wanted())
-    past = logs.read(folder, Wanted(), until=tail.starts)
-    write(folder / "nginx.log")
-    assert [each.fields["message"] for each in tail.read()] == ["new"]
-    assert tail.read() == []
-    assert "new" not in [each.fields.get("message") for each in past]
+    with Tail(folder, Wanted()) as tail:
+        write(folder / "nginx.log")
+        assert [each.fields["message"] for each in tail.read()] == ["new"]
+        assert tail.read() == []
+
+
+def test_the_past_ends_where_following_begins(folder: Path) -> None:
+    with Tail(folder, Wanted()) as tail:
+        append(folder / "nginx.log", line(9, "new"))
+        past = logs.read(folder, Wanted(programs=("nginx",)), until=tail.starts)
+        assert [each.fields["message"] for each in past] == ["n1", "n7"]
+        assert [each.fields["message"] for each in tail.read()] == ["new"]
+
+
+def append(path: Path, content: str) -> None:
+    with path.open("a") as file:
+        file.write(content)
 
 
 def rotate(path: Path, content: str, before: str = "") -> None:
     """As supervisord does: append, rename, open anew."""
-    with path.open("a") as file:
-        file.write(before)
+    append(path, before)
     path.rename(f"{path}.1")
     path.write_text(content)
 

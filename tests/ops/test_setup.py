@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_a_missing_package_is_named_with_its_command_to_who_is_not_root(
         "xargs",
         "grep",
     ):
-        (tools / name).symlink_to(shutil.which(name) or name)
+        (tools / name).symlink_to(shutil.which(name, path="/usr/bin:/bin") or name)
     script = checkout / "scripts" / "setup"
     script.write_text(script.read_text().replace(":/usr/local/sbin:/usr/sbin:/sbin", ""))
     for folder in (checkout, tools, *checkout.parents):
@@ -104,13 +105,15 @@ def test_a_missing_package_is_named_with_its_command_to_who_is_not_root(
 def test_a_second_setup_waits_for_the_first_and_says_so(checkout: Path) -> None:
     holder = os.open(checkout, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    second = subprocess.Popen([checkout / "scripts" / "setup"], stdout=subprocess.PIPE, text=True)
+    second = subprocess.Popen(
+        [checkout / "scripts" / "setup"], stdout=subprocess.PIPE, text=True, process_group=0
+    )
     try:
         assert second.stdout
         assert f"another scripts/setup is at work in {checkout}; waiting for it" in second.stdout.readline()
         assert second.poll() is None
     finally:
-        second.kill()
+        os.killpg(second.pid, signal.SIGKILL)
         second.communicate()
         os.close(holder)
     assert not list(checkout.glob(".venv*"))
