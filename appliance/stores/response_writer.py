@@ -227,8 +227,7 @@ class ResponseWriter:
         if await self._db.responses.find_one({"_id": row["_id"]}, {"_id": 1}) is not None:
             return item.accept()
         reservation.refused += 1
-        holder = {"form_id": row["form_id"], "key": row.get("key")}
-        if "key" in row and await self._db.responses.find_one(holder, {"_id": 1}) is not None:
+        if "key" in row and await self._db.responses.find_one({"key": row["key"]}, {"_id": 1}) is not None:
             return item.refuse(DuplicateKey())
         return item.refuse(Conflict("This person has answered already, and the form takes one answer each."))
 
@@ -257,13 +256,17 @@ async def settle_abandoned(db: Database, now: dt.datetime) -> int:
     async for counters in db.form_counters.find({"open.at": {"$lt": now - ABANDONED}}):
         for entry in counters["open"]:
             if entry["at"] < now - ABANDONED:
-                numbers = {"$gt": entry["upto"] - entry["n"], "$lte": entry["upto"]}
-                rows = await db.responses.find(
-                    {"form_id": counters["_id"], "seq": numbers}, {"_id": 1}
-                ).to_list()
-                await settle(db, counters["_id"], entry["id"], entry["n"] - len(rows))
+                places = await unwritten(db, counters["_id"], entry)
+                await settle(db, counters["_id"], entry["id"], places)
                 settled += 1
     return settled
+
+
+async def unwritten(db: Database, form_id: str, entry: Document) -> int:
+    """Places of an open reservation that no row has taken, or not yet."""
+    numbers = {"$gt": entry["upto"] - entry["n"], "$lte": entry["upto"]}
+    rows = await db.responses.find({"form_id": form_id, "seq": numbers}, {"_id": 1}).to_list()
+    return int(entry["n"]) - len(rows)
 
 
 def _reservation_update(reservation_id: str, n: int, written: list[str]) -> list[Document]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.stores.mongo import Database, Document
+from appliance.stores.response_writer import unwritten
 
 
 async def find(db: Database, form_id: str) -> Document | None:
@@ -10,7 +11,11 @@ async def find(db: Database, form_id: str) -> Document | None:
 
 
 async def refresh(db: Database, form_id: str, seq: int) -> None:
-    """Count anew unless response number `seq` is counted already. Safe to repeat and to race."""
+    """Count anew unless response number `seq` is counted already. Safe to repeat and to race.
+
+    Each value only grows, so the newest wins; whoever purges rows must write the summary himself.
+    `seq` is the number up to which all is decided: lower ones are neither missing nor under way.
+    """
     known = await find(db, form_id)
     if known is not None and known["seq"] >= seq:
         return
@@ -18,6 +23,10 @@ async def refresh(db: Database, form_id: str, seq: int) -> None:
     last = await db.responses.find_one({"form_id": form_id, "seq": seq}, {"created_at": 1})
     if counters is None or last is None:
         return
-    summary = {"seq": seq, "responses": counters["taken"], "last_response_at": last["created_at"]}
-    await db.form_summaries.update_one({"_id": form_id}, {"$setOnInsert": {"seq": 0}}, upsert=True)
-    await db.form_summaries.update_one({"_id": form_id, "seq": {"$lt": seq}}, {"$set": summary})
+    responses, decided = counters["taken"], counters["seq"]
+    for entry in counters["open"]:
+        # Places may be given back later: those of refused rows, and of writers that died.
+        if empty := await unwritten(db, form_id, entry):
+            responses, decided = responses - empty, min(decided, entry["upto"] - entry["n"])
+    summary = {"seq": decided, "responses": responses, "last_response_at": last["created_at"]}
+    await db.form_summaries.update_one({"_id": form_id}, {"$max": summary}, upsert=True)
