@@ -57,10 +57,10 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def scoped_key(self) -> str | None:
-        """Keys belong to their caller; those of strangers to the form."""
+        """Keys belong to their caller and form; those of strangers to the form."""
         if self.key is None:
             return None
-        return f"{self.caller.user_id if self.caller else 'anonymous'}:{self.key}"
+        return f"{self.form_id}:{self.caller.user_id if self.caller else 'anonymous'}:{self.key}"
 
 
 async def submit(context: Context, attempt: Attempt) -> tuple[Submitted, bool]:
@@ -222,7 +222,7 @@ def _jobs(row: Document) -> list[Job]:
 
 async def _first_answer(context: Context, attempt: Attempt, key: str) -> Document | None:
     """Raises Invalid when the key was used for another body."""
-    row = await responses.find_by_key(context.db, attempt.form_id, key)
+    row = await responses.find_by_key(context.db, key)
     if row is not None and row["body_hash"] != _body_hash(attempt):
         raise Invalid("This Idempotency-Key was used for another body; take a new key for a new response.")
     return row

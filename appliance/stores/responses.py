@@ -43,8 +43,8 @@ async def get(db: Database, form_id: str, response_id: str) -> Document:
     return row
 
 
-async def find_by_key(db: Database, form_id: str, key: str) -> Document | None:
-    return await db.responses.find_one({"form_id": form_id, "key": key})
+async def find_by_key(db: Database, key: str) -> Document | None:
+    return await db.responses.find_one({"key": key})
 
 
 async def newest(
