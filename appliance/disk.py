@@ -8,33 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+def write_durably(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
     """Replace a file so that after a crash or power loss the old or the new content is there, whole."""
-    with _draft(path, content, mode) as draft:
+    with _draft(path, content, mode, durable=True) as draft:
         draft.replace(path)
     _sync_folder(path.parent)
 
 
-def create_once(path: Path, content: bytes, *, mode: int = 0o600) -> bytes:
+def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+    """Replace a file so that no reader sees half of it. For what can be made again at the next start."""
+    with _draft(path, content, mode, durable=False) as draft:
+        draft.replace(path)
+
+
+def create_once(path: Path, content: str | bytes, *, mode: int = 0o600) -> bytes:
     """What the file holds: `content` if this call created it, else what was there. Safe to race."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
-    with _draft(path, content, mode) as draft, contextlib.suppress(FileExistsError):
+    with _draft(path, content, mode, durable=True) as draft, contextlib.suppress(FileExistsError):
         path.hardlink_to(draft)
     _sync_folder(path.parent)
     return path.read_bytes()
 
 
 @contextlib.contextmanager
-def _draft(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)  # whatever the umask is
-            file.write(content)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         yield draft
     finally:
         draft.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ def _text(value: str) -> str:
 
 
 def _path(value: str) -> Path:
-    """A relative path starts at HOME, so that every command finds the same folder from wherever it is called."""
+    """A relative path starts at HOME: every command finds the same folder wherever it is called from."""
     return (HOME / Path(value).expanduser()).resolve()
 
 
@@ -72,6 +72,12 @@ def _words(value: str) -> list[str]:
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
+def _signing_key(value: str) -> str:
+    if len(value.encode()) < 32:
+        raise ValueError("32 bytes or more are needed (RFC 7518, 3.2); make one with: openssl rand -hex 32")
+    return value
+
+
 def _mongo_kind(value: str) -> str:
     if value not in ("auto", "mongod", "secantusdb"):
         raise ValueError("auto, mongod or secantusdb is needed")
@@ -106,7 +112,9 @@ class Settings:
     """The table. `None` stands for 'not given'."""
 
     data: Path = _row("APPLIANCE_DATA", "./var", _path, "the folder that all state lies below")
-    http_port: int = _row("APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback")
+    http_port: int = _row(
+        "APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback"
+    )
     https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", _port, "HTTPS")
     bind: tuple[str, ...] = _row(
         "APPLIANCE_BIND", "127.0.0.1", _addresses, "addresses that nginx listens on, separated by commas"
@@ -122,22 +130,43 @@ class Settings:
         "REDIS_URL", None, _text, "use this Redis; the embedded one stays off", secret=True
     )
     mongo_kind: str = _row(
-        "APPLIANCE_MONGO", "auto", _mongo_kind,
+        "APPLIANCE_MONGO",
+        "auto",
+        _mongo_kind,
         "embedded server: mongod, secantusdb, or auto (a mongod on PATH, else SecantusDB)",
     )
     admin_password: str | None = _row(
-        "APPLIANCE_ADMIN_PASSWORD", None, _text,
-        "password of the first admin; default: generated once into secrets/admin_password", secret=True,
+        "APPLIANCE_ADMIN_PASSWORD",
+        None,
+        _text,
+        "password of the first admin; default: generated once into secrets/admin_password",
+        secret=True,
     )
     secret_key: str | None = _row(
-        "SECRET_KEY", None, _text, "if set, the first active key that tokens are signed with", secret=True
+        "SECRET_KEY",
+        None,
+        _signing_key,
+        "if set, the first active key that tokens are signed with",
+        secret=True,
     )
     token_hours: int = _row("APPLIANCE_TOKEN_HOURS", "24", _count, "hours that a login's token is valid")
     rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")
     log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _text, "debug, info, warning or error")
 
 
-FOLDERS = ("mongo", "redis", "lake", "files", "models", "secrets", "tls", "prometheus", "backups", "logs", "run")
+FOLDERS = (
+    "mongo",
+    "redis",
+    "lake",
+    "files",
+    "models",
+    "secrets",
+    "tls",
+    "prometheus",
+    "backups",
+    "logs",
+    "run",
+)
 """Folders below the data folder; each belongs to the appliance's user, mode 0700."""
 
 

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.runtime.folders import write_durably
+from appliance.disk import write_durably
 
 # 825 days is the longest that Apple's clients accept, also under a root of one's own.
 LIFETIME = dt.timedelta(days=825)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from appliance.addresses import Paths
+from appliance.disk import write_durably
 from appliance.settings import FOLDERS, Settings
 
 NGINX_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -31,39 +31,3 @@ def create_secrets(paths: Paths, settings: Settings) -> list[Path]:
     for path in made:
         write_durably(path, wanted[path] + "\n")
     return made
-
-
-def write_durably(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
-    """Replace a file so that after a crash or power loss the old or the new content is there, whole."""
-    _write(path, content, mode, durable=True)
-
-
-def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
-    """Replace a file so that no reader sees half of it. For what can be made again at the next start."""
-    _write(path, content, mode, durable=False)
-
-
-def _write(path: Path, content: str | bytes, mode: int, *, durable: bool) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)  # whatever the umask is
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

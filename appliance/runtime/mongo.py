@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from appliance import processes
 from appliance.addresses import DATABASE, DATABASE_USER, Paths, read_line
+from appliance.disk import write_atomically, write_durably
 from appliance.errors import CannotStart
-from appliance.runtime.folders import write_atomically, write_durably
 from appliance.settings import HOME, Settings
 
 if TYPE_CHECKING:

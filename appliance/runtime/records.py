@@ -13,7 +13,7 @@ from pathlib import Path
 
 from appliance import processes
 from appliance.addresses import Paths
-from appliance.runtime.folders import write_atomically
+from appliance.disk import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from appliance.addresses import Paths, read_line
+from appliance.disk import write_atomically
 from appliance.errors import CannotStart
 from appliance.runtime import programs
-from appliance.runtime.folders import write_atomically
 from appliance.settings import HOME, Settings
 
 _PLACEHOLDER = re.compile(r"@([a-z][a-z0-9_]*)@")

@@ -45,7 +45,7 @@ class Keyring:
 def open_keyring(path: Path, secret_key: str | None) -> Keyring:
     """The ring in `path`, made now if there is none. A SECRET_KEY that it lacks becomes the active key.
 
-    Raises CannotStart for a file that cannot be read or a SECRET_KEY of less than 32 bytes (RFC 7518 §3.2).
+    Raises CannotStart for a file that cannot be read.
     """
     keys = _read(path) or _create(path, [_new_key(secret_key)])
     if secret_key is not None and not any(key.secret == secret_key for key in keys):
@@ -55,8 +55,6 @@ def open_keyring(path: Path, secret_key: str | None) -> Keyring:
 
 
 def _new_key(secret_key: str | None) -> Key:
-    if secret_key is not None and len(secret_key.encode()) < 32:
-        raise CannotStart("SECRET_KEY is shorter than 32 bytes; make one with: openssl rand -hex 32")
     secret = secret_key or secrets.token_urlsafe(48)
     # Derived, so that processes which take up a new SECRET_KEY at once agree on its name.
     kid = hashlib.sha256(b"kid\0" + secret.encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
 """The pages that need no data: the landing page and the API's documentation.
 
 Both work without the internet and under PAGE_POLICY: what they load lies below /static/, built by
-scripts/web. The viewer is Swagger UI: of those that show OpenAPI 3.1 and let one try a call, the one that needs neither an
-outside font nor an inline script.
+scripts/web. The viewer is Swagger UI: of those that show OpenAPI 3.1 and let one try a call, the one that
+needs neither an outside font nor an inline script.
 """
 
 from __future__ import annotations

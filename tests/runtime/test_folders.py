@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
-from appliance import clock
+from appliance import clock, disk
 from appliance.addresses import Paths, front_url, mongodb_uri, read_line, redis_url
 from appliance.errors import CannotStart
 from appliance.runtime import certificate, folders, mongo
@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = paths.secrets / "x"
-    folders.write_durably(file, "old")
+    disk.write_durably(file, "old")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -50,7 +50,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     monkeypatch.setattr("os.fsync", full)
     before = sorted(paths.secrets.iterdir())
     with pytest.raises(OSError, match="No space"):
-        folders.write_durably(file, "new")
+        disk.write_durably(file, "new")
     assert file.read_text() == "old"
     assert sorted(paths.secrets.iterdir()) == before
 

@@ -27,7 +27,7 @@ from tests.runtime.servers import kill_group, until
 
 NEVER = Retry(NoBackoff(), 0)
 SECRETS = {
-    "SECRET_KEY": "sesame-key",
+    "SECRET_KEY": "sesame-key-" * 4,
     "APPLIANCE_ADMIN_PASSWORD": "sesame-admin",
     "UNKNOWN_TOKEN": "sesame-token",
 }
