@@ -1,4 +1,4 @@
-"""The whole appliance as an operator starts it: a real `appliance up`, free ports, a data folder of its own."""
+"""The whole appliance as an operator starts it: a real `appliance up`, free ports, its own data folder."""
 
 from __future__ import annotations
 
