@@ -7,24 +7,30 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from appliance.errors import Unauthenticated
+from appliance.errors import Forbidden, Unauthenticated
 from appliance.services.accounts import Callers
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
-    """Sets the caller. Raises Unauthenticated."""
-    token = _bearer(connection)
-    if token is None:
+SCOPE = "scope"
+"""Key of a route's `opt`: the scope that an API key needs there. A route without one takes no keys."""
+
+
+async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Sets the caller. Raises Unauthenticated, and Forbidden for a key without the route's scope."""
+    await perhaps_signed_in(connection, handler)
+    if connection.scope["user"] is None:
         raise Unauthenticated("Sign in: send Authorization: Bearer with a token of POST /auth/login.")
-    connection.scope["user"] = await _callers(connection).get(token)
 
 
-async def perhaps_signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
     """Sets the caller, or None where no token came along. A token that is wrong is refused all the same."""
     token = _bearer(connection)
-    connection.scope["user"] = None if token is None else await _callers(connection).get(token)
+    caller = None if token is None else await _callers(connection).get(token)
+    if caller is not None and caller.scopes is not None and handler.opt.get(SCOPE) not in caller.scopes:
+        raise Forbidden("This API key was not made for this.")
+    connection.scope["user"] = caller
 
 
 def _callers(connection: Connection) -> Callers:

@@ -8,6 +8,18 @@ from enum import IntEnum
 from typing import Any
 
 ROLES = ("admin", "editor", "analyst", "viewer")
+SCOPES = (
+    "forms:read",
+    "forms:write",
+    "responses:read",
+    "responses:write",
+    "tasks",
+    "webhooks",
+    "analytics",
+    "ai",
+    "admin",
+)
+"""What an API key may be made for. A route names the one it needs; a session has all."""
 
 
 class Level(IntEnum):
@@ -26,10 +38,18 @@ class Caller:
     user_id: str
     username: str
     roles: frozenset[str]
+    credential: str = ""
+    """What proved it: a token's `jti`, or a key's id."""
+    scopes: frozenset[str] | None = None
+    """Of an API key; None for a session."""
 
     @property
     def is_admin(self) -> bool:
-        return "admin" in self.roles
+        """Not by a key without the scope `admin`: to keys, its owner is an editor."""
+        return "admin" in self.roles and self.has_scope("admin")
+
+    def has_scope(self, scope: str) -> bool:
+        return self.scopes is None or scope in self.scopes
 
     @property
     def may_create_forms(self) -> bool:
@@ -46,7 +66,7 @@ def level(caller: Caller | None, form: Mapping[str, Any]) -> Level:
     if caller.is_admin:
         return Level.MANAGE
     granted = Level.MANAGE if form["owner"] == caller.user_id else _shared(caller, form)
-    return granted if "editor" in caller.roles else min(granted, Level.VIEW)
+    return granted if caller.may_create_forms else min(granted, Level.VIEW)
 
 
 def _shared(caller: Caller, form: Mapping[str, Any]) -> Level:

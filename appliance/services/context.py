@@ -16,6 +16,7 @@ from appliance.security.tokens import Tokens
 from appliance.services.form_states import FormStates
 from appliance.settings import Settings
 from appliance.stores import mongo
+from appliance.stores.generations import Generations
 from appliance.stores.response_writer import ResponseWriter
 
 
@@ -27,6 +28,7 @@ class Context:
     redis: Redis
     sender: sender.Sender
     writer: ResponseWriter
+    generations: Generations
     forms: FormStates
     tokens: Tokens
     passwords: Passwords
@@ -40,6 +42,7 @@ class Context:
         self.passwords.close()
         await self.redis.aclose()
         await self.client.close()
+        self.generations.close()
 
 
 def open_context(settings: Settings) -> Context:
@@ -48,6 +51,7 @@ def open_context(settings: Settings) -> Context:
     client = mongo.connect(settings)
     db = mongo.database(client)
     redis = sender.connect(settings)
+    generations = Generations(paths.run / "generations")
     return Context(
         settings=settings,
         client=client,
@@ -55,7 +59,8 @@ def open_context(settings: Settings) -> Context:
         redis=redis,
         sender=sender.Sender(redis),
         writer=ResponseWriter(db),
-        forms=FormStates(db),
+        generations=generations,
+        forms=FormStates(db, generations),
         tokens=Tokens(
             open_keyring(paths.secrets / "jwt_keys.json", settings.secret_key), settings.token_hours
         ),

@@ -1,8 +1,9 @@
 """Forms as submissions are judged by them, kept in the process.
 
-A state may be old: other processes change forms too. That is safe because a state carries the form's
-`gate` (its `rev`), and a submission judged by an old one is not written (see `stores.response_writer`);
-and because a refusal is never based on an old state: `services.submissions` judges again by a fresh one.
+A state is used while the form's generation is the one it was read under, so it is never older than the last
+acknowledged change (see `stores.generations`). A submission that is judged while a change is under way is
+safe too: a state carries the form's `gate` (its `rev`), and the write of a submission judged by an old one
+is not done (see `stores.response_writer`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 
 from appliance.domain.form import Form, compile_definition
 from appliance.stores import forms
+from appliance.stores.generations import Generations
 from appliance.stores.mongo import Database, Document
 
 _KEPT = 500
-_FRESH = 30.0
-"""Seconds that a state is used without asking again."""
+_FRESH = 60.0
+"""Seconds that a state is used at most, should a writer have died before it told of its change."""
 _LARGE = 20_000
 """Characters of a definition from which on it is compiled in a thread."""
 
@@ -30,25 +32,34 @@ class FormState:
     row: Document
     published: Form | None
     read_at: float
+    generation: int
+
+
+def form_key(form_id: str) -> str:
+    """The name of a form among the generations."""
+    return f"form:{form_id}"
 
 
 class FormStates:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, generations: Generations) -> None:
         self._db = db
+        self._generations = generations
         self._states: OrderedDict[str, FormState] = OrderedDict()
         self._compiled: OrderedDict[tuple[str, int], Form] = OrderedDict()
 
     def find(self, form_id: str) -> FormState | None:
-        """The state at hand, if it is young enough."""
+        """The state at hand, if it is current."""
         state = self._states.get(form_id)
-        return state if state is not None and state.read_at + _FRESH > time.monotonic() else None
+        if state is None or state.read_at + _FRESH < time.monotonic():
+            return None
+        return state if state.generation == self._generations.get(form_key(form_id)) else None
 
     async def read(self, form_id: str) -> FormState:
         """The state as it is now. Raises NotFound."""
-        now = time.monotonic()
+        now, generation = time.monotonic(), self._generations.get(form_key(form_id))
         row = await forms.get(self._db, form_id, hide=forms.DEFINITION)
         published = await self.compiled(form_id, row["version"]) if row["version"] else None
-        state = self._states[form_id] = FormState(row, published, now)
+        state = self._states[form_id] = FormState(row, published, now, generation)
         _trim(self._states)
         return state
 

@@ -18,8 +18,8 @@ from appliance.domain.json_schema import json_schema
 from appliance.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Stale, Unauthenticated
 from appliance.services import shapes
 from appliance.services.context import Context
-from appliance.services.form_states import compile_form
-from appliance.stores import forms, idempotency, pages, summaries
+from appliance.services.form_states import compile_form, form_key
+from appliance.stores import audit, forms, idempotency, pages, summaries
 from appliance.stores.mongo import Document
 
 _PUBLIC_SETTINGS = ("redirect_url", "language", "time_zone", "consent")
@@ -122,7 +122,14 @@ async def create(
         "owner": caller.user_id,
     }
     try:
-        row = await forms.create(context.db, fields, key, lambda row: msgspec.to_builtins(_shape(row)))
+        row = await forms.create(
+            context.db,
+            fields,
+            key,
+            lambda row: msgspec.to_builtins(_shape(row)),
+            caller.user_id,
+            "form.created",
+        )
     except DuplicateKeyError:
         first = await idempotency.find(context.db, key) if key else None
         if first is None:
@@ -153,7 +160,7 @@ async def change(
         fields["settings"] = await _settings(context, row["settings"], wanted.settings)
     if not fields:
         return await _with_summary(context, row), row["rev"]
-    done = await forms.change(context.db, row, fields)
+    done = await _change(context, caller, row, fields, "form.changed", {"fields": sorted(fields)})
     return await _with_summary(context, done), done["rev"]
 
 
@@ -168,7 +175,7 @@ async def publish(
     if last and last["definition"] == row["definition"] and last["title"] == row["title"]:
         if row["status"] == "published":
             return await _with_summary(context, row), row["rev"]
-        done = await forms.change(context.db, row, {"status": "published"})
+        done = await _change(context, caller, row, {"status": "published"}, "form.published", {})
     else:
         number = row["version"] + 1
         new = {
@@ -180,7 +187,8 @@ async def publish(
             "published_at": utc_now(),
             "published_by": caller.user_id,
         }
-        done = await forms.change(context.db, row, {"status": "published", "version": number}, version=new)
+        fields = {"status": "published", "version": number}
+        done = await _change(context, caller, row, fields, "form.published", {"version": number}, version=new)
     return await _with_summary(context, done), done["rev"]
 
 
@@ -193,8 +201,25 @@ async def set_status(
     if row["status"] == "draft":
         raise Conflict("The form was never published; publish it first.")
     if row["status"] != status:
-        row = await forms.change(context.db, row, {"status": status})
+        deed = "form.closed" if status == "closed" else "form.reopened"
+        row = await _change(context, caller, row, {"status": status}, deed, {})
     return await _with_summary(context, row), row["rev"]
+
+
+async def _change(
+    context: Context,
+    caller: Caller,
+    row: Document,
+    fields: Document,
+    action: str,
+    details: Document,
+    *,
+    version: Document | None = None,
+) -> Document:
+    """One change of a form, in the audit log, after which nobody gets an older body."""
+    deed = audit.Entry(caller.user_id, action, row["_id"], details)
+    async with context.generations.changing(form_key(row["_id"])):
+        return await forms.change(context.db, row, fields, deed, version=version)
 
 
 def _match(row: Document, if_match: int | None) -> None:

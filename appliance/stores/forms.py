@@ -8,20 +8,16 @@ a submission that was judged by an older state of the form is not written.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from appliance.clock import new_id, utc_now
 from appliance.domain.access import Caller
 from appliance.errors import NotFound, Stale
-from appliance.stores import idempotency, pages
+from appliance.stores import audit, idempotency, pages
 from appliance.stores.mongo import Database, Document
-
-Session = AsyncClientSession
-T = TypeVar("T")
+from appliance.stores.transactions import Session, together
 
 NOT_DELETED: Document = {"deleted_at": None}
 DEFINITION: Document = {"definition": 0}
@@ -44,10 +40,12 @@ async def get(db: Database, form_id: str, *, hide: Document | None = None) -> Do
     return form
 
 
-async def create(db: Database, fields: Document, key: idempotency.Key | None, answer: Any) -> Document:
+async def create(
+    db: Database, fields: Document, key: idempotency.Key | None, answer: Any, actor: str, action: str
+) -> Document:
     """Store a draft and, with it, the first answer to its key. Raises DuplicateKeyError for a key in use.
 
-    `answer` makes the document to remember from the stored form.
+    `answer` makes the document to remember from the stored form; `actor` and `action` go into the audit log.
     """
     now = utc_now()
     counter = await db.form_counters.find_one_and_update(
@@ -72,15 +70,10 @@ async def create(db: Database, fields: Document, key: idempotency.Key | None, an
             await idempotency.remember(db, session, key, answer(form))
         await db.forms.insert_one(form, session=session)
         await db.form_counters.insert_one(start, session=session)
+        await audit.record(db, session, audit.Entry(actor, action, form["_id"], {"title": form["title"]}))
 
-    await _in_transaction(db, write)
+    await together(db, write)
     return form
-
-
-async def _in_transaction(db: Database, write: Callable[[Session], Awaitable[T]]) -> T:
-    """Submissions touch the counters all the time: a transaction that meets one is tried again."""
-    async with db.client.start_session() as session:
-        return await session.with_transaction(write)
 
 
 async def newest(db: Database, caller: Caller, query: Document, high: int | None, limit: int) -> pages.Page:
@@ -94,7 +87,7 @@ async def newest(db: Database, caller: Caller, query: Document, high: int | None
 
 
 async def change(
-    db: Database, form: Document, fields: Document, *, version: Document | None = None
+    db: Database, form: Document, fields: Document, deed: audit.Entry, *, version: Document | None = None
 ) -> Document:
     """Write `fields` over the form as it was read, shut the gate on submissions judged by the old state,
     and store a new version with it. Raises Stale when the form was changed since it was read.
@@ -115,9 +108,10 @@ async def change(
         )
         if version is not None:
             await db.form_versions.insert_one(version, session=session)
+        await audit.record(db, session, deed)
         return done
 
-    return await _in_transaction(db, write)
+    return await together(db, write)
 
 
 async def get_version(db: Database, form_id: str, version: int) -> Document:

@@ -69,6 +69,7 @@ async def prepare(db: Database) -> None:
     await db.form_versions.create_index([("form_id", 1), ("version", 1)], unique=True)
     await db.idempotency.create_index("created_at", expireAfterSeconds=24 * 3600)
     await db.form_counters.create_index("open.at")
+    await db.audit.create_index("number", unique=True)
     rows = db.responses
     await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)
     await rows.create_index([("form_id", 1), ("kv", 1), ("seq", 1)])

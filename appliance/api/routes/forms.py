@@ -20,7 +20,7 @@ _REFUSALS = (401, 403, 404)
 _CHANGES = (*_REFUSALS, 409, 412)
 
 
-@get("/", guards=[signed_in], responses=documented(400, 401, s200=shapes.Forms))
+@get("/", scope="forms:read", guards=[signed_in], responses=documented(400, 401, s200=shapes.Forms))
 async def list_forms(
     request: ApiRequest,
     limit: Limit = 50,
@@ -32,7 +32,12 @@ async def list_forms(
     return ok(await forms.newest(request.context, request.signed_in, status, q, cursor, limit))
 
 
-@post("/", guards=[signed_in], responses=documented(400, 401, 403, 409, 413, 415, 422, s201=shapes.Form))
+@post(
+    "/",
+    scope="forms:write",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 409, 413, 415, 422, s201=shapes.Form),
+)
 async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[bytes]:
     """Create a draft. The definition is SurveyJS JSON; what is not valid is a 422 that says where."""
     given = request.idempotency_key()
@@ -44,6 +49,7 @@ async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[
 
 @get(
     "/{form_id:str}",
+    scope="forms:read",
     guards=[perhaps_signed_in],
     responses=documented(401, 404, s200=shapes.Form | shapes.PublicForm),
 )
@@ -55,6 +61,7 @@ async def get_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
 
 @patch(
     "/{form_id:str}",
+    scope="forms:write",
     guards=[signed_in],
     responses=documented(400, 413, 415, 422, *_CHANGES, s200=shapes.Form),
 )
@@ -66,6 +73,7 @@ async def change_form(request: ApiRequest, form_id: FormId, data: shapes.ChangeF
 
 @post(
     "/{form_id:str}/publish",
+    scope="forms:write",
     status_code=200,
     guards=[signed_in],
     responses=documented(422, *_CHANGES, s200=shapes.Form),
@@ -77,6 +85,7 @@ async def publish_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
 
 @post(
     "/{form_id:str}/close",
+    scope="forms:write",
     status_code=200,
     guards=[signed_in],
     responses=documented(*_CHANGES, s200=shapes.Form),
@@ -90,6 +99,7 @@ async def close_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
 
 @post(
     "/{form_id:str}/reopen",
+    scope="forms:write",
     status_code=200,
     guards=[signed_in],
     responses=documented(*_CHANGES, s200=shapes.Form),
@@ -102,7 +112,10 @@ async def reopen_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
 
 
 @get(
-    "/{form_id:str}/versions", guards=[signed_in], responses=documented(*_REFUSALS, s200=shapes.FormVersions)
+    "/{form_id:str}/versions",
+    scope="forms:read",
+    guards=[signed_in],
+    responses=documented(*_REFUSALS, s200=shapes.FormVersions),
 )
 async def list_versions(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """All published versions, newest first, without their definitions."""
@@ -111,6 +124,7 @@ async def list_versions(request: ApiRequest, form_id: FormId) -> Response[bytes]
 
 @get(
     "/{form_id:str}/versions/{number:int}",
+    scope="forms:read",
     guards=[signed_in],
     responses=documented(400, *_REFUSALS, s200=shapes.FormVersion),
 )
@@ -121,6 +135,7 @@ async def get_version(request: ApiRequest, form_id: FormId, number: Number) -> R
 
 @get(
     "/{form_id:str}/versions/{number:int}/schema.json",
+    scope="forms:read",
     guards=[signed_in],
     responses=documented(400, *_REFUSALS, s200=dict[str, Any]),
 )

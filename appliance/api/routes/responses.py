@@ -23,6 +23,7 @@ _FILTER = "filter."
 
 @post(
     "/",
+    scope="responses:write",
     guards=[perhaps_signed_in],
     responses=documented(
         400, 401, 403, 404, 409, 410, 413, 415, 422, s200=shapes.Verdict, s201=shapes.Submitted
@@ -49,7 +50,12 @@ async def submit(
     return created(done, f"/api/v1/forms/{form_id}/responses/{done.response_id}", replayed=replayed)
 
 
-@get("/", guards=[signed_in], responses=documented(400, 401, 403, 404, s200=shapes.Responses))
+@get(
+    "/",
+    scope="responses:read",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, s200=shapes.Responses),
+)
 async def list_responses(
     request: ApiRequest,
     form_id: FormId,
@@ -80,7 +86,12 @@ async def list_responses(
     return ok(page)
 
 
-@get("/{response_id:str}", guards=[signed_in], responses=documented(401, 403, 404, s200=shapes.Response))
+@get(
+    "/{response_id:str}",
+    scope="responses:read",
+    guards=[signed_in],
+    responses=documented(401, 403, 404, s200=shapes.Response),
+)
 async def get_response(
     request: ApiRequest, form_id: FormId, response_id: Annotated[str, Parameter(max_length=64)]
 ) -> Response[bytes]:
