@@ -17,7 +17,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from appliance.clock import new_id, utc_now
 from appliance.domain.access import Caller
 from appliance.errors import NotFound, Stale
-from appliance.stores import idempotency, pages
+from appliance.stores import idempotency, mongo, pages
 from appliance.stores.mongo import Database, Document
 
 Session = AsyncClientSession
@@ -80,7 +80,9 @@ async def create(db: Database, fields: Document, key: idempotency.Key | None, an
 async def _in_transaction(db: Database, write: Callable[[Session], Awaitable[T]]) -> T:
     """Submissions touch the counters all the time: a transaction that meets one is tried again."""
     async with db.client.start_session() as session:
-        return await session.with_transaction(write)
+        done = await session.with_transaction(write)
+    await mongo.make_durable(db)
+    return done
 
 
 async def newest(db: Database, caller: Caller, query: Document, high: int | None, limit: int) -> pages.Page:
