@@ -57,7 +57,7 @@ def server(settings: Settings) -> tuple[str, Path]:
     if settings.mongo_kind == "mongod":
         raise CannotStart("APPLIANCE_MONGO=mongod, but there is no mongod on PATH; install it or use auto")
     ours = HOME / ".venv-mongo" / "bin" / "secantusd-py"
-    secantusd = str(ours) if ours.exists() else shutil.which("secantusd-py")
+    secantusd = str(ours) if os.access(ours, os.X_OK) else shutil.which("secantusd-py")
     if not secantusd:
         raise CannotStart(f"there is no {ours}; run ./scripts/up, which installs it")
     return "secantusdb", Path(secantusd)

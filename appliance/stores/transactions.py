@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from appliance.stores.mongo import Database
+from appliance.stores.mongo import Database, make_durable
 
 Session = AsyncClientSession
 T = TypeVar("T")
@@ -16,4 +16,6 @@ T = TypeVar("T")
 async def together(db: Database, write: Callable[[Session], Awaitable[T]]) -> T:
     """Run `write` in a transaction, again when it met another one. It must be safe to run twice."""
     async with db.client.start_session() as session:
-        return await session.with_transaction(write)
+        done = await session.with_transaction(write)
+    await make_durable(db)
+    return done
