@@ -19,6 +19,10 @@ _HEADERS = [
 ]
 
 
+EXTRA = "appliance.headers"
+"""Key of the scope: a list of headers that this request's answer carries, whatever it becomes."""
+
+
 class Edge:
     """ASGI, outside of Litestar: the cheapest place, and errors pass through it too."""
 
@@ -31,6 +35,7 @@ class Edge:
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
         mine = [*_HEADERS, (b"x-request-id", request_id.encode())]
+        scope[EXTRA] = mine  # type: ignore[literal-required]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -11,13 +11,15 @@ from typing import Any
 import msgspec
 from litestar import Request
 
+from appliance.api.edge import EXTRA
 from appliance.domain.access import Caller
-from appliance.errors import BadRequest, FieldError, UnsupportedType, pointer
+from appliance.errors import BadRequest, FieldError, TooMany, UnsupportedType, pointer
 from appliance.services.context import Context
+from appliance.stores.limits import Verdict, origin
 
 _JSON_TYPES = re.compile(r"application/(json|[\w.+-]+\+json)\s*(;|$)", re.IGNORECASE)
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
-_ETAG = re.compile(r'(?:W/)?"(\d{1,15})"')
+_ETAG = re.compile(r'(?:W/)?"(\d{1,15})(?:-[0-9a-f]+)?"')
 
 
 class ApiRequest(Request[Caller | None, str | None, Any]):
@@ -44,6 +46,22 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
         field = self.route_handler.parsed_data_field
         return decode(await self.body(), self.headers.get("content-type"), field.annotation if field else Any)
 
+    @property
+    def origin(self) -> str:
+        """Where the request comes from, as limits by address count: nginx has written who that is."""
+        return origin(self.headers.get("x-forwarded-for"))
+
+    def hold_to(self, verdict: Verdict) -> None:
+        """Tell the caller of the limit, on whatever the answer becomes. Raises TooMany beyond it."""
+        extra: list[tuple[bytes, bytes]] = self.scope[EXTRA]  # type: ignore[literal-required]
+        values = {"limit": verdict.limit, "remaining": verdict.remaining, "reset": verdict.reset_seconds}
+        extra += [(f"ratelimit-{name}".encode(), str(value).encode()) for name, value in values.items()]
+        if not verdict.allowed:
+            raise TooMany(
+                "Too many requests; come back after the seconds that Retry-After says.",
+                retry_after=verdict.reset_seconds,
+            )
+
     def idempotency_key(self) -> str | None:
         """Raw or quoted. Raises BadRequest."""
         given = self.headers.get("idempotency-key")
@@ -66,11 +84,13 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
         # An entity tag that we never gave out matches nothing: revision 0 does not exist.
         return int(found[1]) if found else 0
 
-    def is_current(self, revision: int) -> bool:
-        """True when If-None-Match names this revision: answer 304."""
-        given = self.headers.get("if-none-match", "")
-        tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
-        return "*" in tags or f'"{revision}"' in tags
+    def is_current(self, tag: str) -> bool:
+        """True when If-None-Match names this entity tag: answer 304."""
+        given = self.headers.get("if-none-match")
+        if given is None:
+            return False
+        tags = [each.strip().removeprefix("W/") for each in given.split(",")]
+        return "*" in tags or tag in tags
 
 
 def decode(body: bytes, content_type: str | None, shape: Any) -> Any:

@@ -13,10 +13,12 @@ from appliance.security.keyring import open_keyring
 from appliance.security.passwords import Passwords
 from appliance.security.signatures import Signer, open_signer
 from appliance.security.tokens import Tokens
+from appliance.services.bodies import Bodies
 from appliance.services.form_states import FormStates
 from appliance.settings import Settings
 from appliance.stores import mongo
 from appliance.stores.generations import Generations
+from appliance.stores.limits import Limiter
 from appliance.stores.response_writer import ResponseWriter
 
 
@@ -29,10 +31,12 @@ class Context:
     sender: sender.Sender
     writer: ResponseWriter
     generations: Generations
+    bodies: Bodies
     forms: FormStates
     tokens: Tokens
     passwords: Passwords
     cursors: Signer
+    limits: Limiter
     prepared: bool = False
     """True once indexes and the first account are there."""
 
@@ -60,10 +64,12 @@ def open_context(settings: Settings) -> Context:
         sender=sender.Sender(redis),
         writer=ResponseWriter(db),
         generations=generations,
+        bodies=Bodies(redis, generations),
         forms=FormStates(db, generations),
         tokens=Tokens(
             open_keyring(paths.secrets / "jwt_keys.json", settings.secret_key), settings.token_hours
         ),
         passwords=Passwords(),
         cursors=open_signer(paths.secrets / "cursor_key"),
+        limits=Limiter(redis, enabled=settings.rate_limit),
     )
