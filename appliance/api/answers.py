@@ -9,8 +9,13 @@ from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 
 from appliance.api.problems import ProblemDocument
+from appliance.api.requests import ApiRequest
+from appliance.services.bodies import Cached
 
 PRIVATE = {"cache-control": "private, no-store"}
+REVALIDATED = {"cache-control": "private, no-cache"}
+PUBLIC = {"cache-control": "public, no-cache", "x-accel-expires": "1"}
+"""What everybody sees alike: nginx may give it out for a second, browsers ask each time."""
 
 
 def ok(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -34,6 +39,17 @@ def created(
 def tagged(body: Any, revision: int) -> Response[bytes]:
     """With the ETag that If-Match and If-None-Match name."""
     return ok(body, headers={"etag": f'"{revision}"', "cache-control": "private, no-cache"})
+
+
+def cached(
+    request: ApiRequest, found: Cached, headers: dict[str, str], *, revision: int | None = None
+) -> Response[bytes]:
+    """A kept body, or 304. The tag begins with the revision, where the thing has one for If-Match."""
+    tag = found.body.etag if revision is None else f'"{revision}-{found.body.etag[1:]}'
+    sent = {**headers, "etag": tag, "x-cache": "HIT" if found.hit else "MISS"}
+    if request.is_current(tag):
+        return Response(b"", status_code=304, media_type="application/json", headers=sent)
+    return Response(found.body.content, media_type="application/json", headers=sent)
 
 
 def not_modified(revision: int) -> Response[bytes]:

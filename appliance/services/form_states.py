@@ -40,6 +40,15 @@ def form_key(form_id: str) -> str:
     return f"form:{form_id}"
 
 
+def responses_key(form_id: str) -> str:
+    """The name of a form's responses among the generations."""
+    return f"responses:{form_id}"
+
+
+def summary_key(form_id: str) -> str:
+    return f"summary:{form_id}"
+
+
 class FormStates:
     def __init__(self, db: Database, generations: Generations) -> None:
         self._db = db
@@ -53,6 +62,10 @@ class FormStates:
         if state is None or state.read_at + _FRESH < time.monotonic():
             return None
         return state if state.generation == self._generations.get(form_key(form_id)) else None
+
+    async def get(self, form_id: str) -> FormState:
+        """The state at hand, else as it is now. Raises NotFound."""
+        return self.find(form_id) or await self.read(form_id)
 
     async def read(self, form_id: str) -> FormState:
         """The state as it is now. Raises NotFound."""

@@ -7,7 +7,7 @@ import re
 import secrets
 import unicodedata
 import zoneinfo
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from pymongo.errors import DuplicateKeyError
@@ -17,8 +17,9 @@ from appliance.domain.access import Caller, Level, level
 from appliance.domain.json_schema import json_schema
 from appliance.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Stale, Unauthenticated
 from appliance.services import shapes
+from appliance.services.bodies import Cached
 from appliance.services.context import Context
-from appliance.services.form_states import compile_form, form_key
+from appliance.services.form_states import compile_form, form_key, summary_key
 from appliance.stores import audit, forms, idempotency, pages, summaries
 from appliance.stores.mongo import Document
 
@@ -28,38 +29,68 @@ _PUBLIC_SETTINGS = ("redirect_url", "language", "time_zone", "consent")
 # -- read
 
 
-async def get(
-    context: Context, caller: Caller | None, form_id: str
-) -> tuple[shapes.Form | shapes.PublicForm, int]:
-    """The form as the caller may see it, and its revision.
+class Read(NamedTuple):
+    """A form as its caller may see it, the revision it has, and whether everybody may see it so."""
+
+    cached: Cached
+    revision: int
+    is_public: bool
+
+
+async def get(context: Context, caller: Caller | None, form_id: str) -> Read:
+    """The form as the caller may see it, from the cache where it is there.
 
     Raises NotFound, or Unauthenticated for a stranger, who is not to learn what exists.
     """
     try:
-        row = await forms.get(context.db, form_id)
-        if level(caller, row) >= Level.VIEW:
-            return await _with_summary(context, row), row["rev"]
-        if row["status"] == "draft" or not row["settings"].get("public"):
+        row = (await context.forms.get(form_id)).row
+        granted = level(caller, row)
+        if granted == Level.NONE and (row["status"] == "draft" or not row["settings"].get("public")):
             raise NotFound("There is no such form.")
     except NotFound:
         if caller is None:
             raise Unauthenticated("This form is not public; sign in.") from None
         raise
+    if granted >= Level.VIEW:
+        made_of: tuple[str, ...] = (form_key(form_id), summary_key(form_id))
+        cached = await context.bodies.get(f"form:{form_id}", made_of, lambda: _whole(context, form_id))
+        return Read(cached, row["rev"], is_public=False)
+    made_of = (form_key(form_id),)
+    cached = await context.bodies.get(f"public-form:{form_id}", made_of, lambda: _public(context, form_id))
+    return Read(cached, row["rev"], is_public=True)
+
+
+async def _whole(context: Context, form_id: str) -> bytes:
+    return msgspec.json.encode(await _with_summary(context, await forms.get(context.db, form_id)))
+
+
+async def _public(context: Context, form_id: str) -> bytes:
+    """As a stranger sees it: the published questions, and few of the settings."""
+    row = await forms.get(context.db, form_id)
     version = await forms.get_version(context.db, form_id, row["version"])
     public = {name: row["settings"][name] for name in _PUBLIC_SETTINGS if name in row["settings"]}
-    return shapes.PublicForm(
+    shape = shapes.PublicForm(
         form_id=row["_id"],
         slug=row["slug"],
         title=version["title"],
         version=row["version"],
         definition=version["definition"],
         settings=public,
-    ), row["rev"]
+    )
+    return msgspec.json.encode(shape)
+
+
+async def visible_state(context: Context, caller: Caller, form_id: str, needed: Level) -> Document:
+    """The form without its draft, as the process knows it. Raises NotFound, Forbidden."""
+    return _allow(caller, (await context.forms.get(form_id)).row, needed)
 
 
 async def visible_row(context: Context, caller: Caller, form_id: str, needed: Level) -> Document:
     """The stored form. Raises NotFound for one without any right to it, Forbidden for one with too little."""
-    row = await forms.get(context.db, form_id)
+    return _allow(caller, await forms.get(context.db, form_id), needed)
+
+
+def _allow(caller: Caller, row: Document, needed: Level) -> Document:
     granted = level(caller, row)
     if granted == Level.NONE:
         raise NotFound("There is no such form.")
@@ -86,19 +117,19 @@ def next_cursor(context: Context, scope: str, page: pages.Page) -> str | None:
 
 
 async def versions(context: Context, caller: Caller, form_id: str) -> shapes.FormVersions:
-    await visible_row(context, caller, form_id, Level.VIEW)
+    await visible_state(context, caller, form_id, Level.VIEW)
     rows = await forms.versions(context.db, form_id)
     return shapes.FormVersions([_version(row) for row in rows], None)
 
 
 async def version(context: Context, caller: Caller, form_id: str, number: int) -> shapes.FormVersion:
-    await visible_row(context, caller, form_id, Level.VIEW)
+    await visible_state(context, caller, form_id, Level.VIEW)
     return _version(await forms.get_version(context.db, form_id, number))
 
 
 async def schema(context: Context, caller: Caller, form_id: str, number: int) -> dict[str, Any]:
     """The JSON Schema 2020-12 that follows from a published version."""
-    await visible_row(context, caller, form_id, Level.VIEW)
+    await visible_state(context, caller, form_id, Level.VIEW)
     return json_schema(await context.forms.compiled(form_id, number))
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.domain.filters import filter_term
 from appliance.errors import BadRequest
 from appliance.services import shapes
+from appliance.services.bodies import Cached
 from appliance.services.context import Context
-from appliance.services.form_states import compile_form
-from appliance.services.forms import visible_row
+from appliance.services.form_states import compile_form, responses_key
+from appliance.services.forms import visible_row, visible_state
 from appliance.stores import forms, pages, responses
 from appliance.stores.mongo import Document
 from appliance.stores.responses import TimeRange
@@ -24,6 +27,20 @@ async def get(context: Context, caller: Caller, form_id: str, response_id: str) 
     """Raises NotFound."""
     await visible_row(context, caller, form_id, Level.VIEW)
     return _shape(await responses.get(context.db, form_id, response_id))
+
+
+async def first_page(context: Context, caller: Caller, form_id: str, limit: int) -> Cached:
+    """The page that everybody asks for first, from the cache where it is there. Raises NotFound."""
+    await visible_state(context, caller, form_id, Level.VIEW)
+
+    async def make() -> bytes:
+        open_times = TimeRange(None, None)
+        page = await newest(
+            context, caller, form_id, filters={}, status=None, times=open_times, cursor=None, limit=limit
+        )
+        return msgspec.json.encode(page)
+
+    return await context.bodies.get(f"responses:{form_id}:{limit}", (responses_key(form_id),), make)
 
 
 async def newest(

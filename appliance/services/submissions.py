@@ -33,7 +33,7 @@ from appliance.errors import (
 )
 from appliance.queue.engine import Job
 from appliance.services.context import Context
-from appliance.services.form_states import FormState
+from appliance.services.form_states import FormState, responses_key
 from appliance.services.shapes import Submission, SubmissionMeta, Submitted
 from appliance.stores import idempotency, responses
 from appliance.stores.mongo import Document
@@ -117,6 +117,7 @@ async def _write_once(context: Context, attempt: Attempt, state: FormState) -> D
     form, data = await _judge(context, attempt, state)
     row = _row(attempt, state, data, filter_terms(form, data))
     written = await context.writer.write(_gate(state), row)
+    context.generations.change(responses_key(attempt.form_id))
     context.sender.offer(_jobs(written))
     return written
 

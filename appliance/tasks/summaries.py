@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.queue.registry import task
 from appliance.services.context import Context
+from appliance.services.form_states import summary_key
 from appliance.stores import outbox, summaries
 from appliance.tasks import process
 
@@ -12,5 +13,6 @@ from appliance.tasks import process
 async def refresh_summary(task_id: str, *, form_id: str, response_id: str, seq: int) -> None:
     """Bring the form's summary up to response number `seq`, then mark the event done."""
     context: Context = process.context()
-    await summaries.refresh(context.db, form_id, seq)
+    async with context.generations.changing(summary_key(form_id)):
+        await summaries.refresh(context.db, form_id, seq)
     await outbox.finish(context.db, response_id, task_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Response, Router, get, patch, post
 from litestar.params import Parameter
 
-from appliance.api.answers import created, documented, not_modified, ok, tagged
+from appliance.api.answers import PUBLIC, REVALIDATED, cached, created, documented, ok, tagged
 from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
 from appliance.api.requests import ApiRequest
@@ -55,8 +55,9 @@ async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[
 )
 async def get_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """One form: whole for those who may see it, the published questions of a public form for everybody."""
-    form, revision = await forms.get(request.context, request.caller, form_id)
-    return not_modified(revision) if request.is_current(revision) else tagged(form, revision)
+    read = await forms.get(request.context, request.caller, form_id)
+    headers = PUBLIC if read.is_public and request.caller is None else REVALIDATED
+    return cached(request, read.cached, headers, revision=read.revision)
 
 
 @patch(

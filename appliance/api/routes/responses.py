@@ -8,7 +8,7 @@ from typing import Annotated
 from litestar import Response, Router, get, post
 from litestar.params import Parameter
 
-from appliance.api.answers import created, documented, ok
+from appliance.api.answers import REVALIDATED, cached, created, documented, ok
 from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
 from appliance.api.requests import ApiRequest
@@ -72,6 +72,9 @@ async def list_responses(
     ] = None,
 ) -> Response[bytes]:
     """The responses, newest first. `filter.<question>=<answer>` (up to 5) keeps those that answered so."""
+    if not request.query_params or set(request.query_params) == {"limit"}:
+        first = await responses.first_page(request.context, request.signed_in, form_id, limit)
+        return cached(request, first, REVALIDATED)
     times = TimeRange(_moment("from", start), _moment("to", end))
     page = await responses.newest(
         request.context,
