@@ -1,4 +1,6 @@
-"""Small signed values that a client carries for us and cannot make up: the cursors of lists."""
+"""Small signed values that a client carries for us and cannot make up: the cursors of lists; and secrets
+that can be made again from their name: a repeated request gets the first answer though nobody kept it.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +41,11 @@ class Signer:
         except (binascii.Error, UnicodeError, msgspec.MsgspecError):
             pass
         raise BadRequest("The cursor is not one that this list gave out.")
+
+    def derive(self, purpose: str, name: str) -> str:
+        """256 bits in base64url that only this key makes of `name`; not reversible, the same each time."""
+        made = hmac.digest(self._key, f"derive\0{purpose}\0{name}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def _tag(self, context: str, body: bytes) -> bytes:
         return hmac.digest(self._key, context.encode() + b"\0" + body, hashlib.sha256)[:_TAG]

@@ -35,6 +35,7 @@ class Tokens:
     def __init__(self, keyring: Keyring, hours: int, now: Callable[[], float] = time.time) -> None:
         self._keyring = keyring
         self.lifetime = hours * 3600
+        """Seconds."""
         self._now = now
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
 
