@@ -16,9 +16,11 @@ from litestar.types import ASGIApp
 
 from appliance import __version__, logs, processes, settings
 from appliance.api import problems
+from appliance.api.cors import Cors
 from appliance.api.edge import Edge
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import auth, forms, health, responses
+from appliance.services import forms as service_forms
 from appliance.services import readiness
 from appliance.services.accounts import Callers
 from appliance.services.context import open_context
@@ -33,7 +35,13 @@ def create_app() -> ASGIApp:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:  # Granian's main, which may be killed
         processes.die_with_parent(signal.SIGKILL, parent.pid)
-    return Edge(create_litestar(settings.load()))
+    asked = settings.load()
+    app = create_litestar(asked)
+
+    async def form_origins(form_id: str) -> frozenset[str]:
+        return await service_forms.origins(app.state.context, form_id)
+
+    return Edge(Cors(app, asked.cors_origins, form_origins))
 
 
 def create_litestar(asked: settings.Settings) -> Litestar:

@@ -64,6 +64,14 @@ def _addresses(value: str) -> tuple[str, ...]:
     return tuple(str(ipaddress.ip_address(part)) for part in _words(value))
 
 
+def _origins(value: str) -> tuple[str, ...]:
+    found = tuple(_words(value))
+    for origin in found:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
+            raise ValueError(f"{origin!r} is not an origin, such as https://forms.example.org")
+    return found
+
+
 def _networks(value: str) -> tuple[str, ...]:
     return tuple(str(ipaddress.ip_network(part, strict=False)) for part in _words(value))
 
@@ -148,6 +156,9 @@ class Settings:
         _signing_key,
         "if set, the first active key that tokens are signed with",
         secret=True,
+    )
+    cors_origins: tuple[str, ...] = _row(
+        "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"
     )
     token_hours: int = _row("APPLIANCE_TOKEN_HOURS", "24", _count, "hours that a login's token is valid")
     rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")

@@ -6,23 +6,24 @@ import datetime as dt
 import re
 import secrets
 import unicodedata
-import zoneinfo
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller, Level, level
-from appliance.domain.json_schema import json_schema
-from appliance.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Stale, Unauthenticated
-from appliance.services import shapes
+from appliance.errors import Conflict, Forbidden, NotFound, Stale, Unauthenticated
+from appliance.services import form_content, shapes
 from appliance.services.bodies import Cached
 from appliance.services.context import Context
-from appliance.services.form_states import compile_form, form_key, summary_key
+from appliance.services.form_settings import stored_settings
+from appliance.services.form_states import form_key, summary_key
 from appliance.stores import audit, forms, idempotency, pages, summaries
 from appliance.stores.mongo import Document
 
+_COPY = " (copy)"
+_LONGEST_TITLE = 200
 _PUBLIC_SETTINGS = ("redirect_url", "language", "time_zone", "consent")
 
 
@@ -60,6 +61,15 @@ async def get(context: Context, caller: Caller | None, form_id: str) -> Read:
     return Read(cached, row["rev"], is_public=True)
 
 
+async def origins(context: Context, form_id: str) -> frozenset[str]:
+    """Where pages that show this public form may be; empty for any other form."""
+    try:
+        settings = (await context.forms.get(form_id)).row["settings"]
+    except (NotFound, PyMongoError):
+        return frozenset()
+    return frozenset(settings.get("origins", ())) if settings.get("public") else frozenset()
+
+
 async def _whole(context: Context, form_id: str) -> bytes:
     return msgspec.json.encode(await _with_summary(context, await forms.get(context.db, form_id)))
 
@@ -74,7 +84,8 @@ async def _public(context: Context, form_id: str) -> bytes:
         slug=row["slug"],
         title=version["title"],
         version=row["version"],
-        definition=version["definition"],
+        definition=form_content.definition_of(version),
+        schema=form_content.schema_of(version),
         settings=public,
     )
     return msgspec.json.encode(shape)
@@ -130,7 +141,7 @@ async def version(context: Context, caller: Caller, form_id: str, number: int) -
 async def schema(context: Context, caller: Caller, form_id: str, number: int) -> dict[str, Any]:
     """The JSON Schema 2020-12 that follows from a published version."""
     await visible_state(context, caller, form_id, Level.VIEW)
-    return json_schema(await context.forms.compiled(form_id, number))
+    return (await context.forms.compiled(form_id, number)).schema()
 
 
 # -- write
@@ -140,35 +151,55 @@ async def create(
     context: Context, caller: Caller, wanted: shapes.CreateForm, key: idempotency.Key | None
 ) -> tuple[shapes.Form, bool]:
     """A new draft, and whether it is the repeated answer to a key. Raises Invalid, BadRequest, Forbidden."""
+    if first := await _first_answer(context, caller, key):
+        return first, True
+    asked = form_content.content(wanted.definition, wanted.schema)
+    await form_content.check(context.schemas, asked)
+    settings = await stored_settings(context, {}, msgspec.to_builtins(wanted.settings))
+    return await _create(context, caller, {"title": wanted.title, "settings": settings, **asked}, key)
+
+
+async def duplicate(
+    context: Context, caller: Caller, form_id: str, key: idempotency.Key | None
+) -> tuple[shapes.Form, bool]:
+    """A draft like the draft of another form, the caller's own; its PIN is not copied. As `create`."""
+    if first := await _first_answer(context, caller, key):
+        return first, True
+    row = await visible_row(context, caller, form_id, Level.VIEW)
+    title = row["title"][: _LONGEST_TITLE - len(_COPY)] + _COPY
+    settings = {name: value for name, value in row["settings"].items() if name != "pin"}
+    fields = {"title": title, "settings": settings, **form_content.content_of(row)}
+    return await _create(context, caller, fields, key, copy_of=form_id)
+
+
+async def _first_answer(context: Context, caller: Caller, key: idempotency.Key | None) -> shapes.Form | None:
+    """Raises Forbidden for those who do not create forms, Invalid for a key of another body."""
     if not caller.may_create_forms:
         raise Forbidden("Your role does not create forms.")
-    if key is not None and (first := await idempotency.find(context.db, key)):
-        return msgspec.convert(first, shapes.Form), True
-    await compile_form(wanted.definition)
-    fields = {
-        "slug": _slug(wanted.title),
-        "title": wanted.title,
-        "definition": wanted.definition,
-        "settings": await _settings(context, {}, msgspec.to_builtins(wanted.settings)),
-        "owner": caller.user_id,
-    }
+    first = await idempotency.find(context.db, key) if key else None
+    return msgspec.json.decode(first["json"], type=shapes.Form) if first else None
+
+
+async def _create(
+    context: Context, caller: Caller, fields: Document, key: idempotency.Key | None, **details: str
+) -> tuple[shapes.Form, bool]:
+    fields = {"slug": _slug(fields["title"]), "owner": caller.user_id, **fields}
+    deed = audit.Entry(caller.user_id, "form.created", "", {"title": fields["title"], **details})
     try:
-        row = await forms.create(
-            context.db,
-            fields,
-            key,
-            lambda row: msgspec.to_builtins(_shape(row)),
-            caller.user_id,
-            "form.created",
-        )
+        row = await forms.create(context.db, fields, key, _remembered, deed)
     except DuplicateKeyError:
-        first = await idempotency.find(context.db, key) if key else None
+        first = await _first_answer(context, caller, key)
         if first is None:
             raise Conflict(
                 "A request with this Idempotency-Key is under way; ask again in a moment."
             ) from None
-        return msgspec.convert(first, shapes.Form), True
+        return first, True
     return _shape(row), False
+
+
+def _remembered(row: Document) -> Document:
+    """As text: a schema within is nothing that the database should read."""
+    return {"json": msgspec.json.encode(_shape(row)).decode()}
 
 
 async def change(
@@ -180,18 +211,19 @@ async def change(
     """
     needed = Level.EDIT if wanted.settings is msgspec.UNSET else Level.MANAGE
     row = await visible_row(context, caller, form_id, needed)
-    _match(row, if_match)
+    match(row, if_match)
     fields: Document = {}
     if wanted.title is not msgspec.UNSET:
         fields["title"] = wanted.title
-    if wanted.definition is not msgspec.UNSET:
-        await compile_form(wanted.definition)
-        fields["definition"] = wanted.definition
+    if wanted.definition is not msgspec.UNSET or wanted.schema is not msgspec.UNSET:
+        asked = form_content.content(wanted.definition, wanted.schema)
+        await form_content.check(context.schemas, asked)
+        fields |= asked
     if wanted.settings is not msgspec.UNSET:
-        fields["settings"] = await _settings(context, row["settings"], wanted.settings)
+        fields["settings"] = await stored_settings(context, row["settings"], wanted.settings)
     if not fields:
         return await _with_summary(context, row), row["rev"]
-    done = await _change(context, caller, row, fields, "form.changed", {"fields": sorted(fields)})
+    done = await change_row(context, caller, row, fields, "form.changed", {"fields": sorted(fields)})
     return await _with_summary(context, done), done["rev"]
 
 
@@ -200,26 +232,28 @@ async def publish(
 ) -> tuple[shapes.Form, int]:
     """Make the draft the next version and take submissions. Unchanged, it stays the same version."""
     row = await visible_row(context, caller, form_id, Level.MANAGE)
-    _match(row, if_match)
-    await compile_form(row["definition"])
+    match(row, if_match)
+    await form_content.check(context.schemas, row)
     last = await forms.get_version(context.db, form_id, row["version"]) if row["version"] else None
-    if last and last["definition"] == row["definition"] and last["title"] == row["title"]:
+    asked = {"title": row["title"], **form_content.content_of(row)}
+    if last and asked == {"title": last["title"], **form_content.content_of(last)}:
         if row["status"] == "published":
             return await _with_summary(context, row), row["rev"]
-        done = await _change(context, caller, row, {"status": "published"}, "form.published", {})
+        done = await change_row(context, caller, row, {"status": "published"}, "form.published", {})
     else:
         number = row["version"] + 1
         new = {
             "_id": f"{form_id}/{number}",
             "form_id": form_id,
             "version": number,
-            "title": row["title"],
-            "definition": row["definition"],
+            **asked,
             "published_at": utc_now(),
             "published_by": caller.user_id,
         }
         fields = {"status": "published", "version": number}
-        done = await _change(context, caller, row, fields, "form.published", {"version": number}, version=new)
+        done = await change_row(
+            context, caller, row, fields, "form.published", {"version": number}, version=new
+        )
     return await _with_summary(context, done), done["rev"]
 
 
@@ -228,16 +262,16 @@ async def set_status(
 ) -> tuple[shapes.Form, int]:
     """Close a form or open it again. Raises Conflict for a form that was never published."""
     row = await visible_row(context, caller, form_id, Level.MANAGE)
-    _match(row, if_match)
+    match(row, if_match)
     if row["status"] == "draft":
         raise Conflict("The form was never published; publish it first.")
     if row["status"] != status:
         deed = "form.closed" if status == "closed" else "form.reopened"
-        row = await _change(context, caller, row, {"status": status}, deed, {})
+        row = await change_row(context, caller, row, {"status": status}, deed, {})
     return await _with_summary(context, row), row["rev"]
 
 
-async def _change(
+async def change_row(
     context: Context,
     caller: Caller,
     row: Document,
@@ -253,51 +287,9 @@ async def _change(
         return await forms.change(context.db, row, fields, deed, version=version)
 
 
-def _match(row: Document, if_match: int | None) -> None:
+def match(row: Document, if_match: int | None) -> None:
     if if_match is not None and row["rev"] != if_match:
         raise Stale("The form was changed since you read it; read it again.")
-
-
-async def _settings(context: Context, known: Document, changes: dict[str, Any]) -> Document:
-    """Settings as stored: only what differs from the default, the PIN as a hash. Raises BadRequest."""
-    merged = {**known, **changes}
-    kept_pin = known.get("pin") if "pin" not in changes else None
-    given = {name: value for name, value in merged.items() if value is not None and name != "pin"}
-    if changes.get("pin") is not None:
-        given["pin"] = changes["pin"]
-    given = {name: rfc3339(v) if hasattr(v, "isoformat") else v for name, v in given.items()}
-    try:
-        settings = msgspec.convert(given, shapes.FormSettings)
-    except msgspec.ValidationError as fault:
-        raise setting_problem(fault) from None
-    _check_together(settings)
-    stored = cast(Document, msgspec.to_builtins(settings, builtin_types=(dt.datetime,)))
-    if settings.pin is not None:
-        stored["pin"] = await context.passwords.hash(settings.pin)
-    elif kept_pin is not None:
-        stored["pin"] = kept_pin
-    return stored
-
-
-def setting_problem(fault: msgspec.ValidationError) -> BadRequest:
-    """What msgspec says of one setting, as a problem that names its place."""
-    text = str(fault)
-    found = re.search(r"unknown field `([^`]+)`", text) or re.search(r"at `\$\.(\w+)", text)
-    path = f"/settings/{found[1]}" if found else "/settings"
-    message = re.sub(r" - at `.*`$", "", text)
-    return BadRequest("A setting is not valid.", errors=[FieldError(path, message)])
-
-
-def _check_together(settings: shapes.FormSettings) -> None:
-    opens, closes = settings.opens_at, settings.closes_at
-    if opens is not None and closes is not None and opens >= closes:
-        fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")
-        raise BadRequest("The form would close before it opens.", errors=[fault])
-    if settings.time_zone is not None and settings.time_zone not in zoneinfo.available_timezones():
-        fault = FieldError(
-            "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"
-        )
-        raise BadRequest("There is no such time zone.", errors=[fault])
 
 
 def _slug(title: str) -> str:
@@ -324,7 +316,8 @@ def _shape(row: Document) -> shapes.Form:
         title=row["title"],
         status=row["status"],
         version=row["version"],
-        definition=row.get("definition", msgspec.UNSET),
+        definition=form_content.definition_of(row),
+        schema=form_content.schema_of(row),
         settings=settings | times,
         owner=row["owner"],
         created_at=rfc3339(row["created_at"]),
@@ -337,5 +330,6 @@ def _version(row: Document) -> shapes.FormVersion:
         version=row["version"],
         published_at=rfc3339(row["published_at"]),
         published_by=row["published_by"],
-        definition=row.get("definition", msgspec.UNSET),
+        definition=form_content.definition_of(row),
+        schema=form_content.schema_of(row),
     )
