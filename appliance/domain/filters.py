@@ -32,7 +32,7 @@ def filter_terms(form: Form, data: Mapping[str, Any]) -> list[str]:
             for text in _texts(question, data[question.key]):
                 if len(terms) == MAX_TERMS:
                     return list(terms)
-                terms[_term(question.key, text)] = None
+                terms[spell_term(question.key, text)] = None
     return list(terms)
 
 
@@ -45,7 +45,7 @@ def filter_term(form: Form, name: str, text: str) -> str:
         raise BadRequest(f"filter.{name}: answers to {question.kind} questions cannot be filtered by")
     if len(text) > MAX_VALUE:
         raise BadRequest(f"filter.{name}: a value to filter by has at most {MAX_VALUE} characters")
-    return _term(question.key, _canonical(form, question, text))
+    return spell_term(question.key, _canonical(form, question, text))
 
 
 def is_filterable(question: Question) -> bool:
@@ -73,6 +73,6 @@ def _canonical(form: Form, question: Question, text: str) -> str:
     return text
 
 
-def _term(name: str, text: str) -> str:
+def spell_term(name: str, text: str) -> str:
     """`=` parts name and value, so a name spells its own as %3D."""
     return f"{name.replace('%', '%25').replace('=', '%3D')}={text}"

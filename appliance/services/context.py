@@ -15,6 +15,7 @@ from appliance.security.signatures import Signer, open_signer
 from appliance.security.tokens import Tokens
 from appliance.services.bodies import Bodies
 from appliance.services.form_states import FormStates
+from appliance.services.schemas import Schemas
 from appliance.settings import Settings
 from appliance.stores import mongo
 from appliance.stores.generations import Generations
@@ -31,6 +32,7 @@ class Context:
     sender: sender.Sender
     writer: ResponseWriter
     generations: Generations
+    schemas: Schemas
     bodies: Bodies
     forms: FormStates
     tokens: Tokens
@@ -56,6 +58,7 @@ def open_context(settings: Settings) -> Context:
     db = mongo.database(client)
     redis = sender.connect(settings)
     generations = Generations(paths.run / "generations")
+    schemas = Schemas()
     return Context(
         settings=settings,
         client=client,
@@ -64,11 +67,10 @@ def open_context(settings: Settings) -> Context:
         sender=sender.Sender(redis),
         writer=ResponseWriter(db),
         generations=generations,
+        schemas=schemas,
         bodies=Bodies(redis, generations),
-        forms=FormStates(db, generations),
-        tokens=Tokens(
-            open_keyring(paths.secrets / "jwt_keys.json", settings.secret_key), settings.token_hours
-        ),
+        forms=FormStates(db, generations, schemas),
+        tokens=Tokens(open_keyring(paths.jwt_keys, settings.secret_key), settings.token_hours),
         passwords=Passwords(),
         cursors=open_signer(paths.secrets / "cursor_key"),
         limits=Limiter(redis, enabled=settings.rate_limit),

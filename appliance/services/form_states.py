@@ -8,12 +8,13 @@ is not done (see `stores.response_writer`).
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from appliance.domain.form import Form, compile_definition
+from appliance.domain.rules import Rules
+from appliance.services.form_content import rules_of
+from appliance.services.schemas import Schemas
 from appliance.stores import forms
 from appliance.stores.generations import Generations
 from appliance.stores.mongo import Database, Document
@@ -21,8 +22,6 @@ from appliance.stores.mongo import Database, Document
 _KEPT = 500
 _FRESH = 60.0
 """Seconds that a state is used at most, should a writer have died before it told of its change."""
-_LARGE = 20_000
-"""Characters of a definition from which on it is compiled in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class FormState:
     """A stored form (without its draft) and its published version, compiled; None before the first."""
 
     row: Document
-    published: Form | None
+    published: Rules | None
     read_at: float
     generation: int
 
@@ -50,11 +49,12 @@ def summary_key(form_id: str) -> str:
 
 
 class FormStates:
-    def __init__(self, db: Database, generations: Generations) -> None:
+    def __init__(self, db: Database, generations: Generations, schemas: Schemas) -> None:
         self._db = db
+        self._schemas = schemas
         self._generations = generations
         self._states: OrderedDict[str, FormState] = OrderedDict()
-        self._compiled: OrderedDict[tuple[str, int], Form] = OrderedDict()
+        self._compiled: OrderedDict[tuple[str, int], Rules] = OrderedDict()
 
     def find(self, form_id: str) -> FormState | None:
         """The state at hand, if it is current."""
@@ -76,23 +76,16 @@ class FormStates:
         _trim(self._states)
         return state
 
-    async def compiled(self, form_id: str, version: int) -> Form:
+    async def compiled(self, form_id: str, version: int) -> Rules:
         """A published version never changes, so it is compiled once. Raises NotFound."""
         form = self._compiled.get((form_id, version))
         if form is None:
             row = await forms.get_version(self._db, form_id, version)
-            form = self._compiled[form_id, version] = await compile_form(row["definition"])
+            form = self._compiled[form_id, version] = await rules_of(self._schemas, row)
             _trim(self._compiled)
         return form
 
 
-async def compile_form(definition: Document) -> Form:
-    """Raises Invalid, with the place of each fault."""
-    if len(str(definition)) < _LARGE:
-        return compile_definition(definition)
-    return await asyncio.to_thread(compile_definition, definition)
-
-
-def _trim(cache: OrderedDict[str, FormState] | OrderedDict[tuple[str, int], Form]) -> None:
+def _trim(cache: OrderedDict[str, FormState] | OrderedDict[tuple[str, int], Rules]) -> None:
     while len(cache) > _KEPT:
         cache.popitem(last=False)

@@ -211,7 +211,7 @@ async def change(
     """
     needed = Level.EDIT if wanted.settings is msgspec.UNSET else Level.MANAGE
     row = await visible_row(context, caller, form_id, needed)
-    match(row, if_match)
+    check_match(row, if_match)
     fields: Document = {}
     if wanted.title is not msgspec.UNSET:
         fields["title"] = wanted.title
@@ -232,7 +232,7 @@ async def publish(
 ) -> tuple[shapes.Form, int]:
     """Make the draft the next version and take submissions. Unchanged, it stays the same version."""
     row = await visible_row(context, caller, form_id, Level.MANAGE)
-    match(row, if_match)
+    check_match(row, if_match)
     await form_content.check(context.schemas, row)
     last = await forms.get_version(context.db, form_id, row["version"]) if row["version"] else None
     asked = {"title": row["title"], **form_content.content_of(row)}
@@ -262,7 +262,7 @@ async def set_status(
 ) -> tuple[shapes.Form, int]:
     """Close a form or open it again. Raises Conflict for a form that was never published."""
     row = await visible_row(context, caller, form_id, Level.MANAGE)
-    match(row, if_match)
+    check_match(row, if_match)
     if row["status"] == "draft":
         raise Conflict("The form was never published; publish it first.")
     if row["status"] != status:
@@ -287,7 +287,7 @@ async def change_row(
         return await forms.change(context.db, row, fields, deed, version=version)
 
 
-def match(row: Document, if_match: int | None) -> None:
+def check_match(row: Document, if_match: int | None) -> None:
     if if_match is not None and row["rev"] != if_match:
         raise Stale("The form was changed since you read it; read it again.")
 

@@ -8,12 +8,12 @@ import msgspec
 
 from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
-from appliance.domain.filters import filter_term
 from appliance.errors import BadRequest
 from appliance.services import shapes
 from appliance.services.bodies import Cached
 from appliance.services.context import Context
-from appliance.services.form_states import compile_form, responses_key
+from appliance.services.form_content import rules_of
+from appliance.services.form_states import responses_key
 from appliance.services.forms import visible_row, visible_state
 from appliance.stores import forms, pages, responses
 from appliance.stores.mongo import Document
@@ -71,12 +71,12 @@ async def _query(context: Context, row: Document, filters: dict[str, str], statu
     if len(filters) > MOST_FILTERS:
         raise BadRequest(f"A list takes at most {MOST_FILTERS} filters.")
     if filters:
-        form = (
+        rules = (
             await context.forms.compiled(row["_id"], row["version"])
             if row["version"]
-            else await compile_form(row["definition"])
+            else await rules_of(context.schemas, row)
         )
-        terms = [filter_term(form, name, text) for name, text in filters.items()]
+        terms = [rules.term(name, text) for name, text in filters.items()]
         query["kv"] = terms[0] if len(terms) == 1 else {"$all": terms}
     return query
 

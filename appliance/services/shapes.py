@@ -36,8 +36,11 @@ class FormSettings(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 
 
 class CreateForm(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Exactly one of `definition` (SurveyJS JSON) and `schema` (JSON Schema 2020-12 of one response)."""
+
     title: Title
-    definition: dict[str, Any]
+    definition: dict[str, Any] | UnsetType = UNSET
+    schema: dict[str, Any] | UnsetType = UNSET
     settings: FormSettings = field(default_factory=FormSettings)
 
 
@@ -46,6 +49,7 @@ class ChangeForm(Struct, forbid_unknown_fields=True, kw_only=True):
 
     title: Title | UnsetType = UNSET
     definition: dict[str, Any] | UnsetType = UNSET
+    schema: dict[str, Any] | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
 
 
@@ -58,6 +62,7 @@ class Form(Struct, kw_only=True):
     status: Status
     version: int
     definition: dict[str, Any] | UnsetType = UNSET
+    schema: dict[str, Any] | UnsetType = UNSET
     settings: dict[str, Any]
     owner: str
     created_at: str
@@ -73,7 +78,8 @@ class PublicForm(Struct, kw_only=True):
     slug: str
     title: str
     version: int
-    definition: dict[str, Any]
+    definition: dict[str, Any] | UnsetType = UNSET
+    schema: dict[str, Any] | UnsetType = UNSET
     settings: dict[str, Any]
 
 
@@ -87,6 +93,7 @@ class FormVersion(Struct, kw_only=True):
     published_at: str
     published_by: str
     definition: dict[str, Any] | UnsetType = UNSET
+    schema: dict[str, Any] | UnsetType = UNSET
 
 
 class FormVersions(Struct):
@@ -146,25 +153,3 @@ class Response(Struct, kw_only=True):
 class Responses(Struct):
     responses: list[Response]
     next_cursor: str | None
-
-
-class Credentials(Struct, forbid_unknown_fields=True):
-    username: Annotated[str, Meta(min_length=1, max_length=100)]
-    password: Annotated[str, Meta(min_length=1, max_length=1024)]
-
-
-class User(Struct, kw_only=True):
-    user_id: str
-    username: str
-    email: str | UnsetType = UNSET
-    roles: list[str]
-    status: Literal["active", "disabled", "invited"]
-    created_at: str
-    last_login_at: str | None
-
-
-class Session(Struct, kw_only=True):
-    token: str
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 (the scheme's name)
-    expires_in: int
-    user: User

@@ -18,8 +18,7 @@ import msgspec
 from appliance.clock import new_id, rfc3339, utc_now
 from appliance.domain import event
 from appliance.domain.access import Caller, Level, level
-from appliance.domain.answer import check_answers
-from appliance.domain.filters import filter_terms
+from appliance.domain.rules import Rules
 from appliance.errors import (
     Conflict,
     Forbidden,
@@ -114,8 +113,8 @@ async def _read_state(context: Context, attempt: Attempt) -> FormState:
 
 
 async def _write_once(context: Context, attempt: Attempt, state: FormState) -> Document:
-    form, data = await _judge(context, attempt, state)
-    row = _row(attempt, state, data, filter_terms(form, data))
+    rules, data = await _judge(context, attempt, state)
+    row = _row(attempt, state, data, rules.terms(data))
     written = await context.writer.write(_gate(state), row)
     context.generations.change(responses_key(attempt.form_id))
     context.sender.offer(_jobs(written))
@@ -127,13 +126,13 @@ def _gate(state: FormState) -> Gate:
     return Gate(state.row["_id"], state.row["rev"], settings.get("max_responses"), settings.get("closes_at"))
 
 
-async def _judge(context: Context, attempt: Attempt, state: FormState) -> tuple[Any, dict[str, Any]]:
-    """The compiled form and the checked data."""
+async def _judge(context: Context, attempt: Attempt, state: FormState) -> tuple[Rules, dict[str, Any]]:
+    """The rules and the checked data."""
     _check_access(attempt, state)
     _check_open(state)
     await _check_pin(context, attempt, state)
     assert state.published is not None  # noqa: S101 (a form past draft has a version)
-    return state.published, check_answers(state.published, attempt.submission.data)
+    return state.published, await context.schemas.check(state.published, attempt.submission.data)
 
 
 def _check_access(attempt: Attempt, state: FormState) -> None:

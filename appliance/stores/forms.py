@@ -20,8 +20,8 @@ from appliance.stores.mongo import Database, Document
 from appliance.stores.transactions import Session, together
 
 NOT_DELETED: Document = {"deleted_at": None}
-DEFINITION: Document = {"definition": 0}
-"""To hide the largest field of a form or version."""
+DEFINITION: Document = {"definition": 0, "schema": 0}
+"""To hide the largest fields of a form or version."""
 
 
 def visible(caller: Caller) -> Document:
@@ -41,11 +41,11 @@ async def get(db: Database, form_id: str, *, hide: Document | None = None) -> Do
 
 
 async def create(
-    db: Database, fields: Document, key: idempotency.Key | None, answer: Any, actor: str, action: str
+    db: Database, fields: Document, key: idempotency.Key | None, answer: Any, deed: audit.Entry
 ) -> Document:
     """Store a draft and, with it, the first answer to its key. Raises DuplicateKeyError for a key in use.
 
-    `answer` makes the document to remember from the stored form; `actor` and `action` go into the audit log.
+    `answer` makes the document to remember from the stored form; the deed's subject is the new form.
     """
     now = utc_now()
     counter = await db.form_counters.find_one_and_update(
@@ -70,7 +70,7 @@ async def create(
             await idempotency.remember(db, session, key, answer(form))
         await db.forms.insert_one(form, session=session)
         await db.form_counters.insert_one(start, session=session)
-        await audit.record(db, session, audit.Entry(actor, action, form["_id"], {"title": form["title"]}))
+        await audit.record(db, session, deed._replace(subject=form["_id"]))
 
     await together(db, write)
     return form

@@ -1,0 +1,58 @@
+"""A form's settings: checked, merged, and as they are stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zoneinfo
+from typing import Any, cast
+
+import msgspec
+
+from appliance.clock import rfc3339
+from appliance.errors import BadRequest, FieldError
+from appliance.services import shapes
+from appliance.services.context import Context
+from appliance.stores.mongo import Document
+
+
+async def stored_settings(context: Context, known: Document, changes: dict[str, Any]) -> Document:
+    """Settings as stored: only what differs from the default, the PIN as a hash. Raises BadRequest."""
+    merged = {**known, **changes}
+    kept_pin = known.get("pin") if "pin" not in changes else None
+    given = {name: value for name, value in merged.items() if value is not None and name != "pin"}
+    if changes.get("pin") is not None:
+        given["pin"] = changes["pin"]
+    given = {name: rfc3339(v) if hasattr(v, "isoformat") else v for name, v in given.items()}
+    try:
+        settings = msgspec.convert(given, shapes.FormSettings)
+    except msgspec.ValidationError as fault:
+        raise _problem(fault) from None
+    _check_together(settings)
+    stored = cast(Document, msgspec.to_builtins(settings, builtin_types=(dt.datetime,)))
+    if settings.pin is not None:
+        stored["pin"] = await context.passwords.hash(settings.pin)
+    elif kept_pin is not None:
+        stored["pin"] = kept_pin
+    return stored
+
+
+def _problem(fault: msgspec.ValidationError) -> BadRequest:
+    """What msgspec says of one setting, as a problem that names its place."""
+    text = str(fault)
+    found = re.search(r"unknown field `([^`]+)`", text) or re.search(r"at `\$\.(\w+)", text)
+    path = f"/settings/{found[1]}" if found else "/settings"
+    message = re.sub(r" - at `.*`$", "", text)
+    return BadRequest("A setting is not valid.", errors=[FieldError(path, message)])
+
+
+def _check_together(settings: shapes.FormSettings) -> None:
+    opens, closes = settings.opens_at, settings.closes_at
+    if opens is not None and closes is not None and opens >= closes:
+        fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")
+        raise BadRequest("The form would close before it opens.", errors=[fault])
+    if settings.time_zone is not None and settings.time_zone not in zoneinfo.available_timezones():
+        fault = FieldError(
+            "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"
+        )
+        raise BadRequest("There is no such time zone.", errors=[fault])
