@@ -35,6 +35,7 @@ class Paths:
         self.mongo_port = self.run / "mongo.port"
         self.redis_password = self.secrets / "redis_password"
         self.mongo_password = self.secrets / "mongo_password"
+        self.jwt_keys = self.secrets / "jwt_keys.json"
         self.admin_password = self.secrets / "admin_password"
         self.certificate = self.tls / "self-signed.crt"
         self.certificate_key = self.tls / "self-signed.key"

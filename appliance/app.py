@@ -19,10 +19,10 @@ from appliance.api import problems
 from appliance.api.cors import Cors
 from appliance.api.edge import Edge
 from appliance.api.requests import ApiRequest
-from appliance.api.routes import auth, forms, health, responses
+from appliance.api.routes import api_keys, audit, auth, forms, health, responses, users
 from appliance.services import forms as service_forms
 from appliance.services import readiness
-from appliance.services.accounts import Callers
+from appliance.services.callers import Callers
 from appliance.services.context import open_context
 from appliance.web import routes as pages
 
@@ -67,6 +67,9 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             health.healthz,
             health.readyz,
             auth.router,
+            users.router,
+            api_keys.router,
+            audit.router,
             forms.router,
             responses.router,
             *pages.handlers,

@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_logs(commands)
 
+    _add_users(commands)
+    _add_secrets(commands)
+    audit = _group(commands, "audit", "the audit log")
+    _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
+
     maintenance = _add(
         commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
     )
@@ -61,11 +66,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    config = commands.add_parser("config", help="settings", description="settings")
-    show = _add(
-        config.add_subparsers(required=True), "show", _config, "each setting with its value and source"
+def _add_users(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    users = _group(commands, "user", "accounts")
+    add = _add(users, "add", _user_add, "a new account; its password is asked for, or read from stdin")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "--role", action="append", metavar="ROLE", help="admin, editor, analyst or viewer; may be repeated"
     )
+    add.add_argument("--email", metavar="ADDRESS")
+    add.add_argument("--invite", action="store_true", help="no password: print a one-time token to set it")
+    _add_json(add)
+    for name, command, what in (
+        ("reset", _user_reset, "print a one-time token that sets a new password"),
+        ("disable", _user_status, "no more logins; all sessions and keys end"),
+        ("enable", _user_status, "logins again"),
+    ):
+        one = _add(users, name, command, what)
+        one.add_argument("name", metavar="NAME")
+        one.set_defaults(status="disabled" if name == "disable" else "active")
+        _add_json(one)
+    _add_json(_add(users, "list", _user_list, "all accounts"))
+
+
+def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    secrets = _group(commands, "secrets", "keys and generated passwords")
+    _add_json(_add(secrets, "list", _secrets_list, "names, states and ages; never values"))
+    rotate = _add(secrets, "rotate", _secrets_rotate, "a new one, without ending a session")
+    rotate.add_argument("name", choices=["jwt"])
+
+
+def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    config = _group(commands, "config", "settings")
+    show = _add(config, "show", _config, "each setting with its value and source")
     _add_json(show)
 
 
@@ -82,6 +114,14 @@ def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     logs.add_argument("--request-id", metavar="ID", help="only lines of one request")
     logs.add_argument("--level", choices=["debug", "info", "warning", "error"], help="this level and above")
     _add_json(logs)
+
+
+def _group(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    return commands.add_parser(name, help=help, description=help).add_subparsers(
+        required=True, metavar="COMMAND"
+    )
 
 
 def _add(
@@ -141,6 +181,49 @@ def _logs(chosen: argparse.Namespace) -> int:
         level=chosen.level,
     )
     return logs.run(wanted, lines=chosen.lines, follow=chosen.follow, as_json=chosen.json)
+
+
+def _user_add(chosen: argparse.Namespace) -> int:
+    from appliance.ops import users
+
+    roles = chosen.role or ["editor"]
+    return users.add(chosen.name, roles, chosen.email, invite=chosen.invite, as_json=chosen.json)
+
+
+def _user_reset(chosen: argparse.Namespace) -> int:
+    from appliance.ops import users
+
+    return users.reset(chosen.name, as_json=chosen.json)
+
+
+def _user_status(chosen: argparse.Namespace) -> int:
+    from appliance.ops import users
+
+    return users.set_status(chosen.name, chosen.status, as_json=chosen.json)
+
+
+def _user_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import users
+
+    return users.show(as_json=chosen.json)
+
+
+def _secrets_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import secrets
+
+    return secrets.show(as_json=chosen.json)
+
+
+def _secrets_rotate(chosen: argparse.Namespace) -> int:
+    from appliance.ops import secrets
+
+    return secrets.rotate(chosen.name)
+
+
+def _audit_verify(_: argparse.Namespace) -> int:
+    from appliance.ops import audit
+
+    return audit.verify()
 
 
 def _maintenance(chosen: argparse.Namespace) -> int:

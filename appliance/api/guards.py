@@ -8,7 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from appliance.errors import Forbidden, Unauthenticated
-from appliance.services.accounts import Callers
+from appliance.services.callers import Callers
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -22,6 +22,13 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
     await perhaps_signed_in(connection, handler)
     if connection.scope["user"] is None:
         raise Unauthenticated("Sign in: send Authorization: Bearer with a token of POST /auth/login.")
+
+
+async def admin_only(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Sets the caller. Raises Unauthenticated, Forbidden."""
+    await signed_in(connection, handler)
+    if not connection.scope["user"].is_admin:
+        raise Forbidden("Only an admin may do this.")
 
 
 async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -1,30 +1,31 @@
-"""Signing in, and who a token speaks for."""
+"""What people do with their own account: sign in and out, passwords."""
 
 from __future__ import annotations
 
-import time
+import datetime as dt
+import math
 
-import pymongo
-from pymongo.errors import PyMongoError
-
-from appliance import addresses
+from appliance import addresses, logs
 from appliance.addresses import Paths
-from appliance.clock import rfc3339
+from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller
-from appliance.errors import Unauthenticated
+from appliance.errors import Conflict, Forbidden, Stale, Unauthenticated
+from appliance.services import passwords
+from appliance.services.account_shapes import ChangePassword, Credentials, ResetPassword, Session, User
 from appliance.services.context import Context
-from appliance.services.shapes import Credentials, Session, User
 from appliance.settings import Settings
-from appliance.stores import users
+from appliance.stores import audit, sessions, transactions, users
+from appliance.stores.audit import Entry
+from appliance.stores.buckets import Backoff, Bucket
+from appliance.stores.limits import Verdict
 from appliance.stores.mongo import Document
 
 ADMIN = "admin"
-RECHECK = 5.0
-"""Seconds that an account is believed without asking the database again."""
-_UNREACHABLE = 30.0
-"""Seconds that it is believed while the database does not answer."""
-_IMPATIENT = 0.5
-"""Seconds to wait for the database about an account that may still be believed."""
+PER_ACCOUNT, PER_ADDRESS, WINDOW = 5, 20, 60.0
+"""Logins in so many seconds."""
+BACKOFF = Backoff(free=5, first=15, longest=900, forget=1800)
+
+log = logs.get(__name__)
 
 
 async def ensure_admin(context: Context, settings: Settings) -> bool:
@@ -35,57 +36,134 @@ async def ensure_admin(context: Context, settings: Settings) -> bool:
     return await users.ensure(context.db, ADMIN, await context.passwords.hash(password), ["admin"])
 
 
-async def login(context: Context, credentials: Credentials) -> Session:
+async def login_verdict(context: Context, username: str, origin: str) -> Verdict:
+    """May this be tried now? Unknown names are counted as known ones are."""
+    wait = await context.limits.blocked(_failures(username, origin))
+    if wait > 0:
+        return Verdict(False, PER_ACCOUNT, 0, math.ceil(wait))
+    account = Bucket(f"login:{username.lower()}", PER_ACCOUNT, WINDOW)
+    return await context.limits.take_each([account, Bucket(f"login-from:{origin}", PER_ADDRESS, WINDOW)])
+
+
+async def login(context: Context, credentials: Credentials, origin: str) -> Session:
     """Raises Unauthenticated, the same for an unknown name, a wrong password and a disabled account."""
     user = await users.find_by_name(context.db, credentials.username)
     right = await context.passwords.verify(user["password_hash"] if user else None, credentials.password)
+    failures = _failures(credentials.username, origin)
     if user is None or not right or user["status"] != "active":
+        log.info("login refused", extra={"username": credentials.username, "origin": origin})
+        await context.limits.fail(failures, BACKOFF)
         raise Unauthenticated("The username or the password is wrong.")
-    await users.note_login(context.db, user["_id"])
-    token = context.tokens.issue(user["_id"], user["roles"], user["session_version"])
-    return Session(token=token, expires_in=context.tokens.lifetime, user=_shape(user))
+    await context.limits.clear(failures)
+    user_id, at = user["_id"], utc_now()
+
+    async def write(session: transactions.Session) -> None:
+        await users.note_login(context.db, session, user_id, at)
+        await audit.record(context.db, session, Entry(user_id, "user.signed_in", user_id, {"from": origin}))
+
+    await transactions.together(context.db, write)
+    token = context.tokens.issue(user_id, user["roles"], user["session_version"])
+    return Session(token=token, expires_in=context.tokens.lifetime, user=shape(user))
 
 
-class Callers:
-    """Who a token speaks for. Accounts are read at most every 5 s, so that is how long a change may take."""
+async def logout(context: Context, caller: Caller) -> None:
+    """This session ends; others go on."""
+    user_id, lifetime = caller.user_id, dt.timedelta(seconds=context.tokens.lifetime)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._known: dict[str, tuple[float, Document | None]] = {}
+    async def write(session: transactions.Session) -> None:
+        await sessions.end(context.db, session, caller.credential, lifetime)
+        await audit.record(context.db, session, Entry(user_id, "user.signed_out", user_id, {}))
 
-    async def get(self, token: str) -> Caller:
-        """Raises Unauthenticated."""
-        claims = self._context.tokens.verify(token)
-        user = await self._user(claims.user_id)
-        if user is None or user["status"] != "active" or user["session_version"] != claims.session_version:
-            raise Unauthenticated("The session has ended; sign in again.")
-        return Caller(user["_id"], user["username"], frozenset(user["roles"]))
-
-    async def _user(self, user_id: str) -> Document | None:
-        read_at, user = self._known.get(user_id, (-_UNREACHABLE, None))
-        now = time.monotonic()
-        if now - read_at < RECHECK:
-            return user
-        if user is not None and now - read_at < _UNREACHABLE:
-            try:
-                with pymongo.timeout(_IMPATIENT):
-                    user = await users.find(self._context.db, user_id)
-            except PyMongoError:
-                return user
-        else:
-            user = await users.find(self._context.db, user_id)
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[user_id] = (now, user)
-        return user
+    async with context.generations.changing(users.key(user_id)):
+        await transactions.together(context.db, write)
 
 
-def _shape(user: Document) -> User:
-    return User(
-        user_id=user["_id"],
-        username=user["username"],
-        roles=user["roles"],
-        status=user["status"],
-        created_at=rfc3339(user["created_at"]),
-        last_login_at=rfc3339(user["last_login_at"]) if user["last_login_at"] else None,
+async def me(context: Context, caller: Caller) -> User:
+    return shape(await users.get(context.db, caller.user_id))
+
+
+async def change_password(context: Context, caller: Caller, wanted: ChangePassword) -> User:
+    """All other sessions end. Raises Forbidden for a wrong current password, Invalid for a bad new one."""
+    user = await users.get(context.db, caller.user_id)
+    if not await context.passwords.verify(user["password_hash"], wanted.current_password):
+        raise Forbidden("The current password is wrong.")
+    passwords.check(wanted.new_password, user["username"], "/new_password")
+    fields = {**await _renewed(context, user, wanted.new_password), "spared": caller.credential}
+    return await _write(
+        context, user, fields, Entry(caller.user_id, "user.password_changed", user["_id"], {})
     )
+
+
+async def password_verdict(context: Context, caller: Caller) -> Verdict:
+    """A stolen session must not be a way to guess the password."""
+    return await context.limits.take(f"password:{caller.user_id}", PER_ACCOUNT, WINDOW)
+
+
+def forgot() -> Conflict:
+    """The same for every name: it is not to tell which ones there are."""
+    return Conflict(
+        "This appliance sends no e-mail yet. Ask its operator for a token to set a new password with"
+        " (`appliance user reset NAME`), then use it with POST /auth/reset."
+    )
+
+
+async def reset_verdict(context: Context, origin: str) -> Verdict:
+    return await context.limits.take(f"reset-from:{origin}", PER_ADDRESS, WINDOW)
+
+
+async def reset_password(context: Context, wanted: ResetPassword) -> User:
+    """Set a password by a one-time token; all sessions end. Raises Forbidden, Invalid."""
+    user = await users.find(context.db, passwords.reset_user(wanted.token))
+    if user is None or not passwords.is_good(wanted.token, user):
+        raise passwords.refused()
+    passwords.check(wanted.new_password, user["username"], "/new_password")
+    fields = {**await _renewed(context, user, wanted.new_password), "spared": None, "status": "active"}
+    try:
+        return await _write(context, user, fields, Entry(user["_id"], "user.password_reset", user["_id"], {}))
+    except Conflict:  # of two that use it at once, one was first
+        raise passwords.refused() from None
+
+
+async def _renewed(context: Context, user: Document, password: str) -> Document:
+    """What a new password changes. A reset token that is still out is worth nothing any more."""
+    return {
+        "password_hash": await context.passwords.hash(password),
+        "session_version": user["session_version"] + 1,
+        "reset": None,
+    }
+
+
+async def _write(context: Context, user: Document, fields: Document, deed: Entry) -> User:
+    """Raises Conflict when the account was changed since it was read: a token works once."""
+
+    async def write(session: transactions.Session) -> Document:
+        done = await users.change(context.db, session, user, fields)
+        await audit.record(context.db, session, deed)
+        return done
+
+    async with context.generations.changing(users.key(user["_id"])):
+        try:
+            return shape(await transactions.together(context.db, write))
+        except Stale:
+            raise Conflict("Somebody changed the account at this moment; try again.") from None
+
+
+def _failures(username: str, origin: str) -> str:
+    return f"login:{username.lower()}:{origin}"
+
+
+def shape(user: Document) -> User:
+    return User(**fields(user))
+
+
+def fields(user: Document) -> Document:
+    """What everybody who may see an account sees of it."""
+    email = {"email": user["email"]} if user.get("email") else {}
+    return email | {
+        "user_id": user["_id"],
+        "username": user["username"],
+        "roles": user["roles"],
+        "status": user["status"],
+        "created_at": rfc3339(user["created_at"]),
+        "last_login_at": rfc3339(user["last_login_at"]) if user["last_login_at"] else None,
+    }

@@ -19,6 +19,7 @@ from appliance.stores.transactions import Session
 
 _HEAD = "audit"
 FIRST = "0" * 64
+_AT_ONCE = 1000
 
 
 class Entry(NamedTuple):
@@ -63,17 +64,30 @@ def digest(row: Document) -> str:
 async def newest(db: Database, query: Document, high: int | None, limit: int) -> pages.Page:
     """A page of entries, newest first."""
     if high is None:
-        head = await db.form_counters.find_one({"_id": _HEAD})
-        high = head["number"] if head else 0
+        high = await count(db)
     return await pages.newest_first(db.audit, query, "number", pages.Span(1, high), limit)
+
+
+async def count(db: Database) -> int:
+    """How many entries there should be."""
+    head = await db.form_counters.find_one({"_id": _HEAD})
+    return head["number"] if head else 0
 
 
 async def verify(db: Database) -> int | None:
     """The number of the first entry that does not follow from those before; None when all do."""
-    previous, expected = FIRST, 1
-    async for row in db.audit.find({"number": {"$gte": 1}}).sort("number", 1):
-        if row["number"] != expected or row["previous"] != previous or row["hash"] != digest(row):
-            return expected
-        previous, expected = row["hash"], expected + 1
     head = await db.form_counters.find_one({"_id": _HEAD})
-    return None if head is None or head["number"] == expected - 1 else expected
+    previous, last = FIRST, head["number"] if head else 0
+    for low in range(1, last + 1, _AT_ONCE):
+        high = min(low + _AT_ONCE - 1, last)
+        found = await db.audit.find({"number": {"$gte": low, "$lte": high}}).to_list()
+        rows = {row["number"]: row for row in found}
+        for number in range(low, high + 1):
+            row = rows.get(number)
+            if row is None or row["previous"] != previous or row["hash"] != digest(row):
+                return number
+            previous = row["hash"]
+    if head is not None and head["hash"] != previous:
+        return last
+    # Entries beyond the head were not written by `record`.
+    return None if await db.audit.find_one({"number": last + 1}) is None else last + 1

@@ -64,12 +64,20 @@ def as_problem(error: PyMongoError) -> Problem | None:
 async def prepare(db: Database) -> None:
     """Create the indexes. Safe to run at each start and by several processes at once."""
     await db.users.create_index("username", unique=True)
+    await db.users.create_index("number")
+    await db.users.create_index("roles")
+    await db.ended_sessions.create_index("expires_at", expireAfterSeconds=0)
+    await db.api_keys.create_index("number", unique=True)
+    await db.api_keys.create_index("user_id")
     await db.forms.create_index("slug", unique=True)
     await db.forms.create_index("number", unique=True)
     await db.form_versions.create_index([("form_id", 1), ("version", 1)], unique=True)
     await db.idempotency.create_index("created_at", expireAfterSeconds=24 * 3600)
     await db.form_counters.create_index("open.at")
     await db.audit.create_index("number", unique=True)
+    await db.links.create_index("token_hash", unique=True)
+    await db.links.create_index([("form_id", 1), ("number", 1)], unique=True)
+    await db.response_history.create_index([("response_id", 1), ("revision", 1)], unique=True)
     rows = db.responses
     await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)
     await rows.create_index([("form_id", 1), ("kv", 1), ("seq", 1)])

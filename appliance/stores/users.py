@@ -1,13 +1,32 @@
-"""Accounts."""
+"""Accounts.
+
+`number` orders them for lists, `rev` counts the changes that an admin or the user made. A token is good when
+its `sv` is the account's `session_version`, or its `jti` is the one that the last password change `spared`.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Any
 
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from appliance.clock import new_id, utc_now
+from appliance.errors import Conflict, NotFound, Stale
+from appliance.stores import audit, pages
 from appliance.stores.mongo import Database, Document
+from appliance.stores.transactions import Session, together
+
+_NUMBER = "users"
+_ADMINS = "admins"
+_SECRETS: Document = {"password_hash": 0, "reset": 0}
+
+
+def key(user_id: str) -> str:
+    """The name of an account, with its sessions and keys, among the generations."""
+    return f"user:{user_id}"
 
 
 async def find_by_name(db: Database, username: str) -> Document | None:
@@ -15,29 +34,103 @@ async def find_by_name(db: Database, username: str) -> Document | None:
     return await db.users.find_one({"username": username.lower()})
 
 
+async def get_by_name(db: Database, username: str) -> Document:
+    """Raises NotFound."""
+    user = await find_by_name(db, username)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
 async def find(db: Database, user_id: str) -> Document | None:
     return await db.users.find_one({"_id": user_id})
 
 
-async def ensure(db: Database, username: str, password_hash: str, roles: list[str]) -> bool:
-    """Create the account unless the name exists; True when it was created now. Safe for several at once."""
-    now = utc_now()
-    row: dict[str, Any] = {
+async def get(db: Database, user_id: str, session: Session | None = None) -> Document:
+    """Raises NotFound."""
+    user = await db.users.find_one({"_id": user_id}, session=session)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def new(username: str, roles: list[str], password_hash: str | None, **more: Any) -> Document:
+    """An account as it is stored; without a password it is an invited one."""
+    return {
         "_id": new_id(),
         "username": username.lower(),
         "password_hash": password_hash,
         "roles": roles,
-        "status": "active",
+        "status": "invited" if password_hash is None else "active",
         "session_version": 1,
-        "created_at": now,
+        "spared": None,
+        "reset": None,
+        "rev": 1,
+        "created_at": utc_now(),
         "last_login_at": None,
+        **more,
     }
+
+
+async def insert(db: Database, session: Session, user: Document, actor: str | None) -> Document:
+    """The account as stored. Raises DuplicateKeyError for a name that is taken."""
+    counter = await db.form_counters.find_one_and_update(
+        {"_id": _NUMBER},
+        {"$inc": {"number": 1}},
+        upsert=True,
+        session=session,
+        return_document=ReturnDocument.AFTER,
+    )
+    stored = {**user, "number": counter["number"] if counter else 1}
+    await db.users.insert_one(stored, session=session)
+    details = {"username": user["username"], "roles": user["roles"]}
+    await audit.record(db, session, audit.Entry(actor, "user.created", user["_id"], details))
+    return stored
+
+
+async def ensure(db: Database, username: str, password_hash: str, roles: list[str]) -> bool:
+    """Create the account unless the name exists; True when it was created now. Safe for several at once."""
+    user = new(username, roles, password_hash)
     try:
-        await db.users.insert_one(row)
+        await together(db, lambda session: insert(db, session, user, None))
     except DuplicateKeyError:
         return False
     return True
 
 
-async def note_login(db: Database, user_id: str) -> None:
-    await db.users.update_one({"_id": user_id}, {"$set": {"last_login_at": utc_now()}})
+async def change(db: Database, session: Session, user: Document, fields: Document) -> Document:
+    """Write `fields` over the account as it was read. Raises Stale when it was changed since."""
+    done: Document | None = await db.users.find_one_and_update(
+        {"_id": user["_id"], "rev": user["rev"]},
+        {"$set": {**fields, "rev": user["rev"] + 1}},
+        session=session,
+        return_document=ReturnDocument.AFTER,
+    )
+    if done is None:
+        raise Stale("The account was changed since you read it; read it again.")
+    return done
+
+
+async def note_login(db: Database, session: Session, user_id: str, at: dt.datetime) -> None:
+    await db.users.update_one({"_id": user_id}, {"$set": {"last_login_at": at}}, session=session)
+
+
+async def keep_an_admin(db: Database, session: Session, user_id: str) -> None:
+    """Call before `user_id` ceases to be an active admin. Raises Conflict when there is no other.
+
+    Two that do so at once meet on one document, so that the second one counts what the first one left.
+    """
+    await db.form_counters.update_one({"_id": _ADMINS}, {"$inc": {"number": 1}}, upsert=True, session=session)
+    admins = await db.users.find({"roles": "admin"}, {"status": 1}, session=session).to_list()
+    if not any(admin["status"] == "active" and admin["_id"] != user_id for admin in admins):
+        raise Conflict("This is the last active admin; make another one first.")
+
+
+async def newest(db: Database, words: str | None, high: int | None, limit: int) -> pages.Page:
+    """A page of accounts, newest first; `words` is part of the username or the address."""
+    if high is None:
+        counter = await db.form_counters.find_one({"_id": _NUMBER})
+        high = counter["number"] if counter else 0
+    part = {"$regex": re.escape(words or ""), "$options": "i"}
+    query: Document = {"$or": [{"username": part}, {"email": part}]} if words else {}
+    return await pages.newest_first(db.users, query, "number", pages.Span(1, high), limit, hide=_SECRETS)

@@ -1,0 +1,62 @@
+"""API keys, found by their id; of the secret only a hash is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from appliance.clock import utc_now
+from appliance.stores import audit, pages
+from appliance.stores.mongo import Database, Document
+from appliance.stores.transactions import Session
+
+_NUMBER = "api_keys"
+
+
+def key(key_id: str) -> str:
+    """The name of a key among the generations."""
+    return f"key:{key_id}"
+
+
+async def find(db: Database, key_id: str) -> Document | None:
+    return await db.api_keys.find_one({"_id": key_id})
+
+
+async def insert(db: Database, session: Session, fields: Document, actor: str) -> Document:
+    counter = await db.form_counters.find_one_and_update(
+        {"_id": _NUMBER},
+        {"$inc": {"number": 1}},
+        upsert=True,
+        session=session,
+        return_document=ReturnDocument.AFTER,
+    )
+    row = {**fields, "number": counter["number"] if counter else 1, "created_at": utc_now()}
+    await db.api_keys.insert_one(row, session=session)
+    details = {"name": row["name"], "scopes": row["scopes"]}
+    await audit.record(db, session, audit.Entry(actor, "key.created", row["_id"], details))
+    return row
+
+
+async def delete(db: Database, session: Session, row: Document, actor: str) -> None:
+    """Safe to repeat: only the first time is told."""
+    done = await db.api_keys.delete_one({"_id": row["_id"]}, session=session)
+    if done.deleted_count:
+        details = {"name": row["name"], "user_id": row["user_id"]}
+        await audit.record(db, session, audit.Entry(actor, "key.deleted", row["_id"], details))
+
+
+async def delete_of(db: Database, session: Session, user_id: str) -> None:
+    """All keys of one account."""
+    await db.api_keys.delete_many({"user_id": user_id}, session=session)
+
+
+async def newest(db: Database, user_id: str | None, high: int | None, limit: int) -> pages.Page:
+    """A page of the keys of one account, or of all, newest first."""
+    if high is None:
+        counter: Any = await db.form_counters.find_one({"_id": _NUMBER})
+        high = counter["number"] if counter else 0
+    query: Document = {} if user_id is None else {"user_id": user_id}
+    return await pages.newest_first(
+        db.api_keys, query, "number", pages.Span(1, high), limit, hide={"hash": 0}
+    )
