@@ -1,0 +1,1 @@
+"""Measurements, run by scripts/bench: both sides in one run, alternating, medians and ratios."""

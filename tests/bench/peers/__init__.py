@@ -1,0 +1,1 @@
+"""What the appliance is measured beside: programs in .venv-bench, which import nothing of ours."""
