@@ -22,6 +22,7 @@ from appliance.ops.table import print_table
 from appliance.services import users
 from appliance.services.account_shapes import ChangeUser, CreateUser, User
 from appliance.services.context import Context, open_context
+from appliance.settings import Settings
 from appliance.stores import users as stored
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ _PAGE = 200
 
 def add(name: str, roles: list[str], email: str | None, *, invite: bool, as_json: bool) -> int:
     """Raises CannotStart with what is wrong."""
+    _load_started()
     password = None if invite else _read_password()
     wanted = _convert({"username": name, "roles": roles, "email": email, "password": password})
     made, _ = _run(lambda context: users.create(context, None, wanted, None))
@@ -126,11 +128,8 @@ def _read_password() -> str:
 
 def _run(work: Callable[[Context], Awaitable[T]]) -> T:
     """With the same services as the API, so that its processes see the change at once."""
-    chosen = settings.load()
-    if not Paths(chosen.data).run.is_dir():
-        raise CannotStart(f"{chosen.data} is no data folder of an appliance yet; next: ./scripts/up")
     try:
-        return asyncio.run(_within(chosen, work))
+        return asyncio.run(_within(_load_started(), work))
     except Problem as fault:
         reasons = [f"{error.path.removeprefix('/')}: {error.message}" for error in fault.errors]
         raise CannotStart(" ".join([fault.detail, *reasons])) from None
@@ -138,7 +137,15 @@ def _run(work: Callable[[Context], Awaitable[T]]) -> T:
         raise CannotStart(f"the database does not answer: {fault}; next: appliance status") from None
 
 
-async def _within(chosen: settings.Settings, work: Callable[[Context], Awaitable[T]]) -> T:
+def _load_started() -> Settings:
+    """Raises CannotStart before the first start; nothing is created here."""
+    chosen = settings.load()
+    if not Paths(chosen.data).run.is_dir():
+        raise CannotStart(f"{chosen.data} is no data folder of an appliance yet; next: ./scripts/up")
+    return chosen
+
+
+async def _within(chosen: Settings, work: Callable[[Context], Awaitable[T]]) -> T:
     context = open_context(chosen)
     try:
         return await work(context)
