@@ -7,11 +7,19 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from appliance.api.requests import ApiRequest
 from appliance.errors import Forbidden, Unauthenticated
 from appliance.services.callers import Callers
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+
+WRITES = 600
+"""Writes that one account may do in a minute, its keys' included."""
+SUBMITS = 60
+"""Answers of strangers that one form takes in a minute from one address."""
+_MINUTE = 60.0
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SCOPE = "scope"
 """Key of a route's `opt`: the scope that an API key needs there. A route without one takes no keys."""
@@ -38,6 +46,16 @@ async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -
     if caller is not None and caller.scopes is not None and handler.opt.get(SCOPE) not in caller.scopes:
         raise Forbidden("This API key was not made for this.")
     connection.scope["user"] = caller
+    if caller is not None and isinstance(connection, ApiRequest) and connection.method not in _SAFE:
+        limits = connection.context.limits
+        connection.hold_to(await limits.take(f"writes:{caller.user_id}", WRITES, _MINUTE))
+
+
+async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None:
+    """For the submit of public forms, after `perhaps_signed_in`. Raises TooMany."""
+    if connection.scope["user"] is None and isinstance(connection, ApiRequest):
+        name = f"submit:{connection.path_params['form_id']}:{connection.origin}"
+        connection.hold_to(await connection.context.limits.take(name, SUBMITS, _MINUTE))
 
 
 def _callers(connection: Connection) -> Callers:
