@@ -8,14 +8,11 @@ import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 
-from litestar import Litestar, MediaType
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar import Litestar
 from litestar.types import ASGIApp
 
-from appliance import __version__, logs, processes, settings
-from appliance.api import problems
+from appliance import logs, processes, settings
+from appliance.api import document, problems
 from appliance.api.cors import Cors
 from appliance.api.edge import Edge
 from appliance.api.requests import ApiRequest
@@ -78,18 +75,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         request_class=ApiRequest,
         exception_handlers=problems.HANDLERS,
         request_max_body_size=BODY_LIMIT,
-        openapi_config=_openapi(),
+        openapi_config=document.config(),
         logging_config=None,
         debug=False,
-    )
-
-
-def _openapi() -> OpenAPIConfig:
-    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
-    return OpenAPIConfig(
-        title="Forms appliance",
-        version=__version__,
-        components=Components(security_schemes={"bearer": bearer}),
-        path="/openapi.json",
-        render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],
     )

@@ -57,7 +57,7 @@ def not_modified(revision: int) -> Response[bytes]:
     return Response(b"", status_code=304, media_type="application/json", headers=headers)
 
 
-_TEXTS = {
+TEXTS = {
     400: "Not JSON, or an unknown or mistyped field or parameter",
     401: "Not authenticated",
     403: "Known to the caller, not allowed",
@@ -79,7 +79,7 @@ def documented(*statuses: int, **shapes: Any) -> dict[int, ResponseSpec]:
     always = (429, 500, 503)
     specs = {
         status: ResponseSpec(
-            ProblemDocument, description=_TEXTS[status], generate_examples=False, media_type=PROBLEM_JSON
+            ProblemDocument, description=TEXTS[status], generate_examples=False, media_type=PROBLEM_JSON
         )
         for status in (*statuses, *always)
     }

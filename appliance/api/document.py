@@ -1,0 +1,194 @@
+"""The OpenAPI document, mended where what Litestar derives says less than what the routes hold callers to.
+
+Shapes are msgspec's own JSON Schemas (msgspec reads them), errors are one shape and one component a status,
+guards are written down as security, and headers that handlers read by hand are parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+from litestar import Litestar, MediaType, Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.routes import HTTPRoute
+
+from appliance import __version__
+from appliance.api import examples
+from appliance.api.answers import PROBLEM_JSON, TEXTS
+from appliance.api.guards import SCOPE, admin_only, perhaps_signed_in, signed_in
+from appliance.api.problems import ProblemDocument
+
+Json = dict[str, Any]
+_REF = "#/components/schemas/{name}"
+_PROBLEM = {"schema": {"$ref": _REF.format(name="ProblemDocument")}}
+_ALWAYS = (429, 500, 503)
+TAGS = {
+    "auth": "Signing in and out, passwords",
+    "users": "Accounts, for admins",
+    "api-keys": "Keys for programs, which do what their scopes say",
+    "audit": "Who changed what and when",
+    "forms": "Forms, their versions, who else may use them",
+    "responses": "Answers to forms",
+    "health": "Alive, and ready",
+}
+
+
+def config() -> OpenAPIConfig:
+    bearer = SecurityScheme(
+        type="http", scheme="bearer", description="A token of POST /auth/login, or an API key"
+    )
+    return OpenAPIConfig(
+        title="Forms appliance",
+        version=__version__,
+        description="Forms, their responses and all that is done with them. Errors are RFC 9457 problems.",
+        tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
+        components=Components(security_schemes={"bearer": bearer}),
+        operation_id_creator=lambda handler, _method, _path: operation_id(handler),
+        path="/openapi.json",
+        render_plugins=[_Mended(path="/", media_type=MediaType.JSON)],
+    )
+
+
+def operation_id(handler: HTTPRouteHandler) -> str:
+    """`createForm` of `create_form`."""
+    first, *rest = handler.fn.__name__.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+class _Mended(JsonRenderPlugin):
+    """Made once: the routes of a running program do not change."""
+
+    _rendered: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        if self._rendered is None:
+            self._rendered = msgspec.json.encode(mended(request.app, openapi_schema))
+        return self._rendered
+
+
+def mended(app: Litestar, derived: Json) -> Json:
+    """A document of its own; what was derived is left as it is."""
+    document: Json = msgspec.json.decode(msgspec.json.encode(derived))
+    handlers = dict(_handlers(app))
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in ("get", "post", "put", "patch", "delete"):
+                _mend_operation(operation, handlers[method, path])
+    document["components"]["schemas"] = _schemas(list(handlers.values()))
+    document["components"]["responses"] = {f"Problem{status}": _problem(status) for status in TEXTS}
+    return document
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[tuple[str, str], HTTPRouteHandler]]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                if handler.include_in_schema:
+                    for method in handler.http_methods:
+                        yield (method.lower(), route.path_format), handler
+
+
+def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
+    name = handler.fn.__name__
+    operation["summary"] = name.replace("_", " ").capitalize()
+    operation["description"] = " ".join((handler.fn.__doc__ or "").split())
+    scope = handler.opt.get(SCOPE)
+    if scope:
+        operation["description"] += f" An API key needs the scope `{scope}`."
+    operation.pop("deprecated", None)
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _mend_parameter(parameter)
+    parameters += [examples.HEADERS[header] for header in examples.headers_of(name)]
+    if not parameters:
+        del operation["parameters"]
+    guards = set(handler.resolve_guards())
+    _mend_responses(operation, guarded=bool(guards & {signed_in, admin_only, perhaps_signed_in}))
+    if "If-None-Match" in examples.headers_of(name):
+        operation["responses"]["304"] = {"description": "What If-None-Match names is current"}
+    if guards & {signed_in, admin_only}:
+        operation["security"] = [{"bearer": []}]
+    elif perhaps_signed_in in guards:
+        operation["security"] = [{}, {"bearer": []}]
+
+
+def _mend_parameter(parameter: Json) -> None:
+    """A parameter is left out, never null."""
+    for noise in ("deprecated", "allowEmptyValue", "allowReserved"):
+        parameter.pop(noise, None)
+    schema = parameter["schema"]
+    schema.pop("description", None)
+    if "oneOf" in schema:
+        [kept] = [each for each in schema.pop("oneOf") if each != {"type": "null"}]
+        schema.update(kept)
+    if isinstance(schema.get("type"), list):
+        [schema["type"]] = [each for each in schema["type"] if each != "null"]
+    if "enum" in schema:
+        schema["enum"] = [each for each in schema["enum"] if each is not None]
+    if schema.get("default", "") is None:
+        del schema["default"]
+
+
+def _mend_responses(operation: Json, *, guarded: bool) -> None:
+    """Statuses that follow from how a route is reached, and one shape for all errors."""
+    responses = operation["responses"]
+    statuses = {int(status) for status in responses} | set(_ALWAYS)
+    if operation.get("parameters") or operation.get("requestBody"):
+        statuses.add(400)
+    if guarded:
+        statuses |= {401, 403}
+    for status in statuses:
+        told = responses.get(str(status), {}).get("content", {})
+        if status >= 400 and "Readiness" not in str(told):
+            responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        for content in told.values():
+            _any_of(content["schema"])
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _any_of(schema: Json) -> None:
+    """A whole form also has all that a public one must have: it is not exactly one of the two."""
+    if "oneOf" in schema:
+        schema["anyOf"] = schema.pop("oneOf")
+
+
+def _problem(status: int) -> Json:
+    headers = {}
+    if status in (429, 503):
+        seconds = {"type": "integer", "minimum": 0}
+        headers = {"headers": {"Retry-After": {"description": "Seconds", "schema": seconds}}}
+    return {"description": TEXTS[status], "content": {PROBLEM_JSON: _PROBLEM}, **headers}
+
+
+def _schemas(handlers: list[HTTPRouteHandler]) -> Json:
+    types: list[Any] = [ProblemDocument]
+    for handler in handlers:
+        for spec in (handler.responses or {}).values():
+            # What is one of several shapes is described by each.
+            types += (
+                get_args(spec.data_container) if _is_union(spec.data_container) else [spec.data_container]
+            )
+        if (field := handler.parsed_data_field) is not None:
+            types.append(field.annotation)
+    _, schemas = msgspec.json.schema_components(
+        [each for each in types if each is not None], ref_template=_REF
+    )
+    for name in ("Form", "PublicForm"):  # kept as a mapping, for what is secret or not set is left out
+        schemas[name]["properties"]["settings"] = {"$ref": _REF.format(name="FormSettings")}
+    for name, schema in schemas.items():
+        for each in schema.get("properties", {}).values():
+            if each.get("enum") == [True]:  # generators know no enumeration of booleans
+                each.update(type="boolean", const=each.pop("enum")[0])
+        if name in examples.BODIES:
+            schema["examples"] = [examples.BODIES[name]]
+    return dict(sorted(schemas.items()))
+
+
+def _is_union(shape: Any) -> bool:
+    return isinstance(shape, UnionType)

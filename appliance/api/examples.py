@@ -1,0 +1,76 @@
+"""What the OpenAPI document tells beside the routes: examples of bodies, and the headers that are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DEFINITION = {
+    "elements": [
+        {"type": "text", "name": "name", "isRequired": True},
+        {"type": "rating", "name": "stars", "rateMax": 5},
+        {"type": "comment", "name": "words"},
+    ]
+}
+
+BODIES: dict[str, Any] = {
+    "Credentials": {"username": "alice", "password": "correct horse battery staple"},
+    "ChangePassword": {
+        "current_password": "the one until now",
+        "new_password": "correct horse battery staple",
+    },
+    "ForgotPassword": {"username": "alice"},
+    "ResetPassword": {"token": "the one-time token", "new_password": "correct horse battery staple"},
+    "CreateUser": {"username": "bob", "email": "bob@example.org", "roles": ["viewer"]},
+    "ChangeUser": {"roles": ["editor"]},
+    "CreateKey": {"name": "nightly import", "scopes": ["responses:write"]},
+    "CreateForm": {"title": "Feedback", "definition": _DEFINITION, "settings": {"public": True}},
+    "ChangeForm": {"title": "Feedback of this year"},
+    "JudgeForm": {"definition": _DEFINITION},
+    "GiveShares": {"shares": [{"username": "bob", "level": "view"}]},
+    "CreateLink": {"single_use": True, "note": "for Ada"},
+    "Submission": {"data": {"name": "Ada", "stars": 5}, "meta": {"language": "en"}},
+    "ChangeResponse": {"data": {"name": "Ada", "stars": 4}},
+    "Bulk": {"response_ids": ["01a20e67f86975fe865bfcd83881"], "action": "tag", "value": "seen"},
+}
+"""By the name of the shape; a test sees to it that every body has one and that it is valid."""
+
+
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
+HEADERS = {
+    "Idempotency-Key": _header(
+        "Idempotency-Key",
+        "A retry with the same key and body gets the first answer again, with Idempotency-Replayed: true",
+        pattern="^[!#-~]{1,255}$",
+    ),
+    "If-Match": _header(
+        "If-Match", "The ETag that is changed; 412 when it is no longer current", examples=['"1"']
+    ),
+    "If-None-Match": _header("If-None-Match", "The ETag at hand; 304 while it is current", examples=['"1"']),
+    "X-Form-Pin": _header("X-Form-Pin", "The form's PIN, where it has one", maxLength=64),
+    "X-Form-Link": _header("X-Form-Link", "The token of a link to this form", maxLength=200),
+}
+
+_READ_BY = {
+    "Idempotency-Key": "create_form duplicate_form create_link submit create_user create_key",
+    "If-Match": (
+        "change_form publish_form close_form reopen_form delete_form set_shares change_user "
+        "change_response delete_response"
+    ),
+    "If-None-Match": "get_form list_responses",
+    "X-Form-Pin": "submit submit_batch",
+    "X-Form-Link": "submit submit_batch",
+}
+
+
+def headers_of(handler: str) -> list[str]:
+    """The headers that a handler reads."""
+    return [name for name, handlers in _READ_BY.items() if handler in handlers.split()]
