@@ -222,9 +222,9 @@ async def change(
     if wanted.settings is not msgspec.UNSET:
         fields["settings"] = await stored_settings(context, row["settings"], wanted.settings)
     if not fields:
-        return await _with_summary(context, row), row["rev"]
+        return await whole(context, row)
     done = await change_row(context, caller, row, fields, "form.changed", {"fields": sorted(fields)})
-    return await _with_summary(context, done), done["rev"]
+    return await whole(context, done)
 
 
 async def publish(
@@ -238,7 +238,7 @@ async def publish(
     asked = {"title": row["title"], **form_content.content_of(row)}
     if last and asked == {"title": last["title"], **form_content.content_of(last)}:
         if row["status"] == "published":
-            return await _with_summary(context, row), row["rev"]
+            return await whole(context, row)
         done = await change_row(context, caller, row, {"status": "published"}, "form.published", {})
     else:
         number = row["version"] + 1
@@ -254,7 +254,7 @@ async def publish(
         done = await change_row(
             context, caller, row, fields, "form.published", {"version": number}, version=new
         )
-    return await _with_summary(context, done), done["rev"]
+    return await whole(context, done)
 
 
 async def set_status(
@@ -268,6 +268,11 @@ async def set_status(
     if row["status"] != status:
         deed = "form.closed" if status == "closed" else "form.reopened"
         row = await change_row(context, caller, row, {"status": status}, deed, {})
+    return await whole(context, row)
+
+
+async def whole(context: Context, row: Document) -> tuple[shapes.Form, int]:
+    """The form as its editors see it, and its revision."""
     return await _with_summary(context, row), row["rev"]
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from appliance.clock import rfc3339
-from appliance.domain.access import Caller, Level
-from appliance.errors import BadRequest
+from appliance.domain.access import Caller, Level, level
+from appliance.errors import BadRequest, NotFound
 from appliance.services import shapes
 from appliance.services.bodies import Cached
 from appliance.services.context import Context
@@ -24,9 +24,12 @@ MOST_FILTERS = 5
 
 
 async def get(context: Context, caller: Caller, form_id: str, response_id: str) -> shapes.Response:
-    """Raises NotFound."""
-    await visible_row(context, caller, form_id, Level.VIEW)
-    return _shape(await responses.get(context.db, form_id, response_id))
+    """Raises NotFound, also for a deleted one below `edit`."""
+    form = await visible_state(context, caller, form_id, Level.VIEW)
+    row = await responses.get(context.db, form_id, response_id)
+    if row["status"] == "deleted" and level(caller, form) < Level.EDIT:
+        raise NotFound("The form has no such response.")
+    return response_shape(row)
 
 
 async def first_page(context: Context, caller: Caller, form_id: str, limit: int) -> Cached:
@@ -54,8 +57,8 @@ async def newest(
     cursor: str | None,
     limit: int,
 ) -> shapes.Responses:
-    """A page of a form's responses, newest first. Raises NotFound, BadRequest."""
-    row = await visible_row(context, caller, form_id, Level.VIEW)
+    """A page of a form's responses, newest first. Raises NotFound, BadRequest, Forbidden (deleted ones)."""
+    row = await visible_row(context, caller, form_id, Level.EDIT if status == "deleted" else Level.VIEW)
     query = await _query(context, row, filters, status)
     scope = "\0".join(map(str, ("responses", form_id, sorted(filters.items()), status, *times)))
     span = await _span(context, form_id, times, scope, cursor)
@@ -63,7 +66,7 @@ async def newest(
     following = None
     if page.next_number is not None:
         following = context.cursors.sign(scope, [span.low, page.next_number])
-    return shapes.Responses([_shape(row) for row in page.rows], following)
+    return shapes.Responses([response_shape(row) for row in page.rows], following)
 
 
 async def _query(context: Context, row: Document, filters: dict[str, str], status: Status | None) -> Document:
@@ -95,7 +98,7 @@ async def _span(
     )
 
 
-def _shape(row: Document) -> shapes.Response:
+def response_shape(row: Document) -> shapes.Response:
     return shapes.Response(
         response_id=row["_id"],
         form_id=row["form_id"],
@@ -106,4 +109,6 @@ def _shape(row: Document) -> shapes.Response:
         status=row["status"],
         data=row["data"],
         meta=row["meta"],
+        tags=row["tags"],
+        revision=row["revision"],
     )

@@ -148,6 +148,9 @@ class Response(Struct, kw_only=True):
     status: Literal["accepted", "flagged", "deleted"]
     data: dict[str, Any]
     meta: dict[str, Any]
+    tags: list[str]
+    revision: int
+    """1 as submitted; each change adds one."""
 
 
 class Responses(Struct):

@@ -31,10 +31,11 @@ from appliance.errors import (
     Unavailable,
 )
 from appliance.queue.engine import Job
+from appliance.services import form_links
 from appliance.services.context import Context
 from appliance.services.form_states import FormState, responses_key
 from appliance.services.shapes import Submission, SubmissionMeta, Submitted
-from appliance.stores import idempotency, responses
+from appliance.stores import idempotency, response_edits, responses
 from appliance.stores.mongo import Document
 from appliance.stores.response_writer import DuplicateKey, FormChanged, Gate
 
@@ -52,6 +53,8 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     submission: Submission
     key: str | None = None
     pin: str | None = None
+    link: str | None = None
+    """The token of a link that the submission came through."""
     address: str | None = None
 
     @property
@@ -79,9 +82,15 @@ async def submit(context: Context, attempt: Attempt) -> tuple[Submitted, bool]:
         return _submitted(first), True
 
 
+async def admit(context: Context, attempt: Attempt) -> None:
+    """Raises what `submit` would raise because of who asks, whatever they answer."""
+    state = await _read_state(context, attempt)
+    _check_access(attempt, state, await _link(context, attempt))
+
+
 async def judge(context: Context, attempt: Attempt) -> dict[str, Any]:
     """The data as it would be stored. Raises what `submit` would, full forms and keys apart."""
-    _, data = await _judge(context, attempt, await _read_state(context, attempt))
+    _, _, data = await _judge(context, attempt, await _read_state(context, attempt))
     return data
 
 
@@ -113,9 +122,16 @@ async def _read_state(context: Context, attempt: Attempt) -> FormState:
 
 
 async def _write_once(context: Context, attempt: Attempt, state: FormState) -> Document:
-    rules, data = await _judge(context, attempt, state)
+    link, rules, data = await _judge(context, attempt, state)
     row = _row(attempt, state, data, rules.terms(data))
-    written = await context.writer.write(_gate(state), row)
+    if link is not None and link["single_use"]:
+        row["person"] = f"link:{link['_id']}"  # whoever comes through it is that person, once
+    try:
+        written = await context.writer.write(_gate(state), row)
+    except Conflict:
+        if link is not None and link["single_use"]:
+            raise Conflict("This link was used already; it is good for one response.") from None
+        raise
     context.generations.change(responses_key(attempt.form_id))
     context.sender.offer(_jobs(written))
     return written
@@ -126,26 +142,35 @@ def _gate(state: FormState) -> Gate:
     return Gate(state.row["_id"], state.row["rev"], settings.get("max_responses"), settings.get("closes_at"))
 
 
-async def _judge(context: Context, attempt: Attempt, state: FormState) -> tuple[Rules, dict[str, Any]]:
-    """The rules and the checked data."""
-    _check_access(attempt, state)
+async def _judge(
+    context: Context, attempt: Attempt, state: FormState
+) -> tuple[Document | None, Rules, dict[str, Any]]:
+    """The link it came through, the rules and the checked data."""
+    link = await _link(context, attempt)
+    _check_access(attempt, state, link)
     _check_open(state)
     await _check_pin(context, attempt, state)
     assert state.published is not None  # noqa: S101 (a form past draft has a version)
-    return state.published, await context.schemas.check(state.published, attempt.submission.data)
+    return link, state.published, await context.schemas.check(state.published, attempt.submission.data)
 
 
-def _check_access(attempt: Attempt, state: FormState) -> None:
+async def _link(context: Context, attempt: Attempt) -> Document | None:
+    """What the submission came through. Raises Forbidden."""
+    return None if attempt.link is None else await form_links.check(context, attempt.form_id, attempt.link)
+
+
+def _check_access(attempt: Attempt, state: FormState, link: Document | None) -> None:
     settings, granted = state.row["settings"], level(attempt.caller, state.row)
-    if attempt.caller is None and not settings.get("public"):
+    is_open = bool(settings.get("public")) or link is not None
+    if attempt.caller is None and not is_open:
         raise Unauthenticated("This form is not public; sign in.")
-    if granted == Level.NONE and (state.row["status"] == "draft" or not settings.get("public")):
+    if granted == Level.NONE and (state.row["status"] == "draft" or not is_open):
         raise NotFound("There is no such form.")
     if state.row["status"] == "draft":
         raise Conflict("The form is a draft; publish it first.")
-    if granted < Level.EDIT and not settings.get("public"):
+    if granted < Level.EDIT and not is_open:
         raise Forbidden("You may see this form, but not answer it.")
-    if settings.get("one_per_person") and attempt.caller is None:
+    if settings.get("one_per_person") and attempt.caller is None and not (link and link["single_use"]):
         raise Unauthenticated("This form takes one answer a person; sign in to answer it.")
 
 
@@ -183,6 +208,8 @@ def _row(attempt: Attempt, state: FormState, data: dict[str, Any], terms: list[s
         "form_version": state.row["version"],
         "submitter": caller.user_id if caller else None,
         "status": "accepted",
+        "revision": 1,
+        "tags": [],
         "data": data,
         "meta": _meta(attempt.submission.meta, utc_now()),
         "kv": terms,
@@ -223,8 +250,12 @@ def _jobs(row: Document) -> list[Job]:
 async def _first_answer(context: Context, attempt: Attempt, key: str) -> Document | None:
     """Raises Invalid when the key was used for another body."""
     row = await responses.find_by_key(context.db, key)
-    if row is not None and row["body_hash"] != _body_hash(attempt):
+    if row is None:
+        return None
+    if row["body_hash"] != _body_hash(attempt):
         raise Invalid("This Idempotency-Key was used for another body; take a new key for a new response.")
+    if row["revision"] > 1:  # edited since
+        row["data"] = await response_edits.first_data(context.db, row["_id"])
     return row
 
 

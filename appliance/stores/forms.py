@@ -40,6 +40,14 @@ async def get(db: Database, form_id: str, *, hide: Document | None = None) -> Do
     return form
 
 
+async def get_deleted(db: Database, form_id: str) -> Document | None:
+    """The form if it is deleted; None if it is there. Raises NotFound when there never was one."""
+    form = await db.forms.find_one({"_id": form_id})
+    if form is None:
+        raise NotFound("There is no such form.")
+    return form if form["deleted_at"] is not None else None
+
+
 async def create(
     db: Database, fields: Document, key: idempotency.Key | None, answer: Any, deed: audit.Entry
 ) -> Document:
@@ -96,7 +104,7 @@ async def change(
 
     async def write(session: Session) -> Document:
         done: Document | None = await db.forms.find_one_and_update(
-            {"_id": form["_id"], "rev": form["rev"], **NOT_DELETED},
+            {"_id": form["_id"], "rev": form["rev"], "deleted_at": form["deleted_at"]},
             {"$set": update},
             session=session,
             return_document=ReturnDocument.AFTER,

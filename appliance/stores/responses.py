@@ -1,8 +1,9 @@
 """Responses: one row each, numbered per form by `seq`; reading them.
 
-A row is `{_id, form_id, seq, form_version, created_at, updated_at, submitter, status, data, meta, kv,
-events, task_ids}`, with `key` and `body_hash` where an Idempotency-Key came along and `person` where a
-form takes one answer a person. Rows are written by `response_writer`.
+A row is `{_id, form_id, seq, revision, form_version, created_at, updated_at, submitter, status, tags, data,
+meta, kv, events, task_ids}`, with `deleted_from` (its status before) once it was deleted, `key` and
+`body_hash` where an Idempotency-Key came along and `person` where a form takes one answer a person. Rows are
+written by `response_writer`.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ from litestar.params import Parameter
 from appliance.api.answers import PUBLIC, REVALIDATED, cached, created, documented, ok, tagged
 from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
+from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
+from appliance.api.routes import form_sharing
 from appliance.services import forms, shapes
 from appliance.stores import idempotency
 
-FormId = Annotated[str, Parameter(description="A form's id", max_length=64)]
 Number = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="A version's number")]
 _REFUSALS = (401, 403, 404)
 _CHANGES = (*_REFUSALS, 409, 412)
@@ -159,5 +160,6 @@ router = Router(
         list_versions,
         get_version,
         get_schema,
+        *form_sharing.handlers,
     ],
 )

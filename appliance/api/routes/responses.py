@@ -8,11 +8,12 @@ from typing import Annotated
 from litestar import Response, Router, get, post
 from litestar.params import Parameter
 
-from appliance.api.answers import REVALIDATED, cached, created, documented, ok
+from appliance.api.answers import REVALIDATED, cached, created, documented, not_modified, ok, tagged
 from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
+from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
-from appliance.api.routes.forms import FormId
+from appliance.api.routes import batches, response_edits
 from appliance.clock import parse_rfc3339
 from appliance.errors import BadRequest, FieldError
 from appliance.services import responses, shapes, submissions
@@ -33,6 +34,7 @@ async def submit(
     request: ApiRequest,
     form_id: FormId,
     data: shapes.Submission,
+    link: Annotated[str | None, Parameter(max_length=100, description="As X-Form-Link")] = None,
     dry_run: Annotated[bool, Parameter(description="Only the verdict; nothing is kept")] = False,
 ) -> Response[bytes]:
     """Answer a form. 201 means: on disk, once, whatever happens next. Public forms need no token."""
@@ -42,6 +44,7 @@ async def submit(
         submission=data,
         key=request.idempotency_key(),
         pin=request.headers.get("x-form-pin"),
+        link=request.headers.get("x-form-link", link),
         address=request.headers.get("x-forwarded-for"),
     )
     if dry_run:
@@ -99,7 +102,10 @@ async def get_response(
     request: ApiRequest, form_id: FormId, response_id: Annotated[str, Parameter(max_length=64)]
 ) -> Response[bytes]:
     """One response."""
-    return ok(await responses.get(request.context, request.signed_in, form_id, response_id))
+    found = await responses.get(request.context, request.signed_in, form_id, response_id)
+    if request.is_current(f'"{found.revision}"'):
+        return not_modified(found.revision)
+    return tagged(found, found.revision)
 
 
 def _moment(name: str, text: str | None) -> dt.datetime | None:
@@ -127,5 +133,11 @@ def _filters(request: ApiRequest) -> dict[str, str]:
 router = Router(
     "/api/v1/forms/{form_id:str}/responses",
     tags=["responses"],
-    route_handlers=[submit, list_responses, get_response],
+    route_handlers=[
+        submit,
+        list_responses,
+        get_response,
+        *response_edits.handlers,
+        *batches.handlers,
+    ],
 )

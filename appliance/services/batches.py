@@ -1,0 +1,153 @@
+"""Many submissions in one request: one verdict a line, in order.
+
+Contract of `verdicts`: each line is judged and kept as if it had been sent alone, so good ones are kept and
+bad ones leave nothing. At most AT_ONCE lines are under way, so memory is bounded however long the batch is.
+Whoever stops asking for verdicts stops the reading too; the lines under way then come to their end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+import pymongo
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+from pymongo.errors import PyMongoError
+
+from appliance import logs
+from appliance.errors import FieldError, InternalError, Problem, TooLarge
+from appliance.services import submissions
+from appliance.services.context import Context
+from appliance.services.shapes import Submission, SubmissionMeta
+from appliance.services.submissions import Attempt
+from appliance.stores import mongo
+
+AT_ONCE = 64
+"""Lines under way: as many as one group of the response writer takes."""
+LONGEST = 1024 * 1024
+"""Bytes of a line."""
+_FLUSH = 16 * 1024
+
+log = logs.get(__name__)
+
+
+class BatchLine(Struct, forbid_unknown_fields=True):
+    """As a submission; `key` is what Idempotency-Key is there."""
+
+    data: Any
+    meta: SubmissionMeta = field(default_factory=SubmissionMeta)
+    key: Annotated[str, Meta(pattern=r"^[\x21\x23-\x7e]{1,255}$")] | None = None
+
+
+class LineFault(Struct):
+    path: str
+    message: str
+
+
+class LineVerdict(Struct, kw_only=True, omit_defaults=True):
+    """`status` is what the line alone would have been answered with."""
+
+    line: int
+    status: int
+    response_id: str | UnsetType = UNSET
+    replayed: bool = False
+    detail: str | UnsetType = UNSET
+    errors: list[LineFault] = []
+
+
+Decode = Callable[[bytes], BatchLine]
+
+
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | None]:
+    """The lines of a body, without their ends; None for one that is longer than LONGEST."""
+    kept, skipping = bytearray(), False
+    async for chunk in chunks:
+        *whole, rest = chunk.split(b"\n")
+        for part in whole:
+            kept += part
+            yield None if skipping or len(kept) > LONGEST else bytes(kept)
+            kept, skipping = bytearray(), False
+        kept += rest
+        if len(kept) > LONGEST:
+            kept, skipping = bytearray(), True
+    if kept or skipping:
+        yield None if skipping else bytes(kept)
+
+
+async def verdicts(
+    context: Context, attempt: Attempt, body: AsyncIterator[bytes], decode: Decode
+) -> AsyncGenerator[bytes]:
+    """NDJSON, in the order of the lines. Empty lines are counted but have no verdict.
+
+    `attempt` holds what all lines have in common; `decode` raises BadRequest.
+    """
+    pending: deque[asyncio.Task[LineVerdict]] = deque()
+    out, number = bytearray(), 0
+    try:
+        async for line in lines(body):
+            number += 1
+            if line is not None and not line.strip():
+                continue
+            pending.append(_start(_judge(context, attempt, number, line, decode)))
+            while pending and (pending[0].done() or len(pending) >= AT_ONCE):
+                out += _encoded(await pending[0])
+                pending.popleft()
+            if len(out) >= _FLUSH:
+                yield bytes(out)
+                out.clear()
+        while pending:
+            out += _encoded(await pending[0])
+            pending.popleft()
+        yield bytes(out)
+    finally:
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _start(judging: Awaitable[LineVerdict]) -> asyncio.Task[LineVerdict]:
+    """In a context of its own: the batch's deadline in the database is not that of each line."""
+    fresh = contextvars.Context()
+    fresh.run(logs.request_id.set, logs.request_id.get())
+
+    async def run() -> LineVerdict:
+        with pymongo.timeout(mongo.DEADLINE):
+            return await judging
+
+    return asyncio.create_task(run(), context=fresh)
+
+
+async def _judge(
+    context: Context, attempt: Attempt, number: int, line: bytes | None, decode: Decode
+) -> LineVerdict:
+    try:
+        if line is None:
+            raise TooLarge(f"A line has at most {LONGEST} bytes.")
+        given = decode(line)
+        one = msgspec.structs.replace(attempt, submission=Submission(given.data, given.meta), key=given.key)
+        done, replayed = await submissions.submit(context, one)
+        return LineVerdict(line=number, status=201, response_id=done.response_id, replayed=replayed)
+    except Problem as problem:
+        return _refused(number, problem)
+    except PyMongoError as fault:
+        if (known := mongo.as_problem(fault)) is None:
+            log.exception("a line of a batch could not be judged")
+        return _refused(number, known or InternalError("Something went wrong here; the log has it."))
+    except Exception:
+        log.exception("a line of a batch could not be judged")
+        return _refused(number, InternalError("Something went wrong here; the log has it."))
+
+
+def _refused(number: int, problem: Problem) -> LineVerdict:
+    faults = [_fault(fault) for fault in problem.errors]
+    return LineVerdict(line=number, status=problem.status, detail=problem.detail, errors=faults)
+
+
+def _fault(fault: FieldError) -> LineFault:
+    return LineFault(fault.path, fault.message)
+
+
+def _encoded(verdict: LineVerdict) -> bytes:
+    return msgspec.json.encode(verdict) + b"\n"
