@@ -91,14 +91,17 @@ class ResponseWriter:
         self._written: defaultdict[str, list[str]] = defaultdict(list)
         """Reservations by form whose rows are all written: struck along with the form's next one."""
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="response-writer")
 
     async def stop(self) -> None:
+        """Not by cancelling: the driver turns that into an error of its own, and the task would go on."""
+        self._stopping = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task
         await self._strike_written()
 
     async def write(self, gate: Gate, row: Document) -> Document:
@@ -116,7 +119,7 @@ class ResponseWriter:
             raise Unavailable("The database is too slow to take the response; send it again.") from None
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             if not self._queue:
                 await self._strike_written()
             await self._wake.wait()
