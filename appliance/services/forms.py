@@ -75,7 +75,7 @@ async def newest(
     scope = f"forms\0{caller.user_id}\0{status}\0{words}"
     query: Document = {"status": status} if status else {}
     if words:
-        query["title"] = {"$regex": ".*".join(map(re.escape, words.split())), "$options": "i"}
+        query["$and"] = [{"title": {"$regex": re.escape(word), "$options": "i"}} for word in words.split()]
     high = context.cursors.read(scope, cursor) if cursor else None
     page = await forms.newest(context.db, caller, query, high, limit)
     return shapes.Forms([_shape(row) for row in page.rows], next_cursor(context, scope, page))
@@ -233,6 +233,8 @@ def setting_problem(fault: msgspec.ValidationError) -> BadRequest:
 
 
 def _check_together(settings: shapes.FormSettings) -> None:
+    for name, value in msgspec.structs.asdict(settings).items():
+        _check_setting(name, value)
     opens, closes = settings.opens_at, settings.closes_at
     if opens is not None and closes is not None and opens >= closes:
         fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")
@@ -242,6 +244,19 @@ def _check_together(settings: shapes.FormSettings) -> None:
             "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"
         )
         raise BadRequest("There is no such time zone.", errors=[fault])
+
+
+def _check_setting(name: str, value: object) -> None:
+    """What the shape cannot say. Raises BadRequest."""
+    texts = value if isinstance(value, list) else [value]
+    message = None
+    if name != "consent" and any(isinstance(text, str) and not text.isprintable() for text in texts):
+        message = "must not hold line ends or other control characters"
+    if isinstance(value, dt.datetime) and not 1970 <= value.year <= 9000:
+        message = "must lie in the years 1970 to 9000"
+    if message is not None:
+        fault = FieldError(f"/settings/{name}", message)
+        raise BadRequest("A setting is not valid.", errors=[fault])
 
 
 def _slug(title: str) -> str:

@@ -69,6 +69,20 @@ def test_a_definition_that_is_not_valid_leaves_nothing_behind(cast: People) -> N
             {"title": "x", "definition": FEEDBACK, "settings": {"time_zone": "Mars/Olympus"}},
             "/settings/time_zone",
         ),
+        ({"title": "x", "definition": FEEDBACK, "settings": {"pin": "пинкод"}}, "/settings/pin"),
+        ({"title": "x", "definition": FEEDBACK, "settings": {"language": "en\n"}}, "/settings/language"),
+        (
+            {"title": "x", "definition": FEEDBACK, "settings": {"origins": ["https://a.org\n"]}},
+            "/settings/origins",
+        ),
+        (
+            {
+                "title": "x",
+                "definition": FEEDBACK,
+                "settings": {"closes_at": "9999-12-31T23:59:59-14:00"},
+            },
+            "/settings/closes_at",
+        ),
         (
             {
                 "title": "x",
@@ -142,6 +156,8 @@ def test_the_list_holds_mine_newest_first(cast: People) -> None:
     listed = walk(cast.alice, "/api/v1/forms", "forms", q=word, limit=2)
     assert [form["form_id"] for form in listed] == mine[::-1]
     assert all("definition" not in form for form in listed)
+    turned = " ".join(f"{word} 3".split()[::-1])
+    assert [form["form_id"] for form in walk(cast.alice, "/api/v1/forms", "forms", q=turned)] == [mine[3]]
     cast.alice.post(f"/api/v1/forms/{mine[0]}/publish")
     published = walk(cast.alice, "/api/v1/forms", "forms", q=word, status="published")
     assert [form["form_id"] for form in published] == [mine[0]]
