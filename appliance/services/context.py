@@ -17,6 +17,7 @@ from appliance.services.form_states import FormStates
 from appliance.settings import Settings
 from appliance.stores import mongo
 from appliance.stores.response_writer import ResponseWriter
+from appliance.stores.space import Space
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Context:
     tokens: Tokens
     passwords: Passwords
     cursors: Signer
+    space: Space
     prepared: bool = False
     """True once indexes and the first account are there."""
 
@@ -61,4 +63,5 @@ def open_context(settings: Settings) -> Context:
         ),
         passwords=Passwords(),
         cursors=open_signer(paths.secrets / "cursor_key"),
+        space=Space(paths.data),
     )
