@@ -17,7 +17,7 @@ from litestar.types import ASGIApp
 from appliance import __version__, logs, processes, settings
 from appliance.api import problems
 from appliance.api.edge import Edge
-from appliance.api.guards import known_parameters
+from appliance.api.guards import known_parameters, room_to_write
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import auth, forms, health, responses
 from appliance.services import readiness
@@ -66,7 +66,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         ],
         lifespan=[lifespan],
         request_class=ApiRequest,
-        guards=[known_parameters],
+        guards=[known_parameters, room_to_write],
         exception_handlers=problems.HANDLERS,
         request_max_body_size=BODY_LIMIT,
         openapi_config=_openapi(),

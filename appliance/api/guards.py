@@ -46,6 +46,15 @@ def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
             raise BadRequest("This path does not take this parameter.", errors=[fault])
 
 
+def room_to_write(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Nothing is begun that a full disk would break off. Raises Unavailable.
+
+    Routes with `opt["reads"]` only look, whatever their method says.
+    """
+    if connection.scope.get("method") not in ("GET", "HEAD") and not handler.opt.get("reads"):
+        connection.app.state.context.space.check()
+
+
 @functools.cache
 def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """By the names that queries use: `from`, where the function says `start`."""

@@ -10,7 +10,13 @@ from appliance.services import accounts
 from appliance.services.shapes import Credentials, Session
 
 
-@post("/login", status_code=200, responses=documented(400, 401, 413, 415, s200=Session), tags=["auth"])
+@post(
+    "/login",
+    reads=True,
+    status_code=200,
+    responses=documented(400, 401, 413, 415, s200=Session),
+    tags=["auth"],
+)
 async def login(request: ApiRequest, data: Credentials) -> Response[bytes]:
     """Trade a username and a password for a token."""
     return ok(await accounts.login(request.context, data))
