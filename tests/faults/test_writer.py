@@ -37,7 +37,7 @@ from tests.runtime.test_stores import launched, mongo_answers
 LATER = ABANDONED + dt.timedelta(seconds=1)
 ROWS = 5
 KEPT = 4
-"""Of the rows that a child writes: one has the key of another row."""
+"""Of the rows that a child writes: one is a second answer of one person."""
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +90,9 @@ async def _new_form(db: Database) -> str:
     return form_id
 
 
-def _row(form_id: str, key: str | None = None) -> Document:
+def _row(form_id: str, key: str | None = None, *, person: str | None = None) -> Document:
     row = {"_id": new_id(), "form_id": form_id, "status": "accepted", "data": {"words": "1,70"}}
-    return row | ({"key": f"{form_id}:{key}"} if key else {})
+    return row | ({"key": f"{form_id}:{key}"} if key else {}) | ({"person": person} if person else {})
 
 
 async def _rows(db: Database, form_id: str) -> list[Document]:
@@ -131,7 +131,7 @@ async def main(form_id):
         writer = ResponseWriter(mongo.database(client))
         writer.start()
         gate = Gate(form_id, 1, 100, None)
-        writes = [writer.write(gate, _row(form_id, key)) for key in KEYS]
+        writes = [writer.write(gate, _row(form_id, person=name)) for name in PEOPLE]
         await asyncio.gather(*writes, return_exceptions=True)
         die()
 
@@ -145,8 +145,8 @@ STEPS = {
 }
 
 
-def _cut(environ: dict[str, str], form_id: str, step: str, keys: list[str]) -> None:
-    code = CHILD.replace("STEP", step).replace("KEYS", repr(keys))
+def _cut(environ: dict[str, str], form_id: str, step: str, people: list[str]) -> None:
+    code = CHILD.replace("STEP", step).replace("PEOPLE", repr(people))
     ended = subprocess.run([sys.executable, "-c", code, form_id], env=environ, check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL
 
@@ -159,8 +159,8 @@ def test_places_of_a_writer_that_died_are_settled_by_what_it_wrote(
 
     async def check(db: Database) -> None:
         form_id = await _new_form(db)
-        keys = ["a", "b", "c", "d", "d"]
-        await asyncio.to_thread(_cut, environ, form_id, where, keys)
+        people = ["a", "b", "c", "d", "d"]
+        await asyncio.to_thread(_cut, environ, form_id, where, people)
         left = await _counters(db, form_id)
         assert len(await _rows(db, form_id)) == written
         assert len(left["open"]) == unsettled
