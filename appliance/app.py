@@ -15,6 +15,7 @@ from appliance import logs, processes, settings
 from appliance.api import document, problems
 from appliance.api.cors import Cors
 from appliance.api.edge import Edge
+from appliance.api.guards import known_parameters, room_to_write
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import api_keys, audit, auth, forms, health, responses, users
 from appliance.services import forms as service_forms
@@ -73,6 +74,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         ],
         lifespan=[lifespan],
         request_class=ApiRequest,
+        guards=[known_parameters, room_to_write],
         exception_handlers=problems.HANDLERS,
         request_max_body_size=BODY_LIMIT,
         openapi_config=document.config(),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import time
 from collections.abc import Callable
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 Clock = Callable[[], dt.datetime]
 
@@ -25,10 +28,12 @@ def rfc3339(moment: dt.datetime) -> str:
 
 def parse_rfc3339(text: str) -> dt.datetime:
     """An aware moment. Raises ValueError for anything but a full RFC 3339 date-time with an offset."""
-    moment = dt.datetime.fromisoformat(text)
-    if "T" not in text.upper() or moment.tzinfo is None:
+    if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z")
-    return moment.astimezone(dt.UTC)
+    try:
+        return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("outside of the years 1 to 9999 in UTC") from None
 
 
 def new_id() -> str:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and how much room there is for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+RESERVE_BYTES = 64 * 2**20
+"""Below so much free space on the data folder's disk, the API writes nothing more."""
 
 
 def write_durably(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
@@ -29,6 +32,12 @@ def create_once(path: Path, content: str | bytes, *, mode: int = 0o600) -> bytes
         path.hardlink_to(draft)
     _sync_folder(path.parent)
     return path.read_bytes()
+
+
+def free_bytes(folder: Path) -> int:
+    """What anybody may still write on the folder's disk; root's own share is not counted. Raises OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 @contextlib.contextmanager

@@ -30,26 +30,23 @@ HOME = Path(__file__).resolve().parent.parent
 Effect = Literal["reload", "restart"]
 
 
-def _text(value: str) -> str:
-    return value
-
-
 def _path(value: str) -> Path:
     """A relative path starts at HOME: every command finds the same folder wherever it is called from."""
     return (HOME / Path(value).expanduser()).resolve()
 
 
-def _port(value: str) -> int:
-    port = _count(value)
-    if not 1 <= port <= 65535:
-        raise ValueError("a port is 1 to 65535")
-    return port
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", value):
+            raise ValueError("a whole number is needed")
+        if not least <= int(value) <= most:
+            raise ValueError(f"a number from {least} to {most} is needed")
+        return int(value)
+
+    return parse
 
 
-def _count(value: str) -> int:
-    if not re.fullmatch(r"\d{1,15}", value):
-        raise ValueError("a whole number is needed")
-    return int(value)
+_port = _whole(1, 65535)
 
 
 def _switch(value: str) -> bool:
@@ -84,6 +81,36 @@ def _signing_key(value: str) -> str:
     if len(value.encode()) < 32:
         raise ValueError("32 bytes or more are needed (RFC 7518, 3.2); make one with: openssl rand -hex 32")
     return value
+
+
+def _mongodb_uri(value: str) -> str:
+    """Its form only; whether the driver can read it, `up` asks the driver (runtime.preflight)."""
+    if not re.fullmatch(r"mongodb(\+srv)?://[^\s/]\S*", value):
+        raise ValueError("an address such as mongodb://user:password@host:27017/name is needed")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    if not re.fullmatch(r"rediss?://[^\s/]\S*|unix://\S*/\S*", value):
+        raise ValueError("an address such as redis://:password@host:6379/0 or unix:///a/path is needed")
+    return value
+
+
+def _password(value: str) -> str:
+    """One that can be signed in with, and kept as the one line of a file."""
+    if not 8 <= len(value) <= 1024:
+        raise ValueError("a password has 8 to 1024 characters")
+    if value != value.strip():
+        raise ValueError("a password must not begin or end with a space")
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("a password must not hold control characters")
+    return value
+
+
+def _log_level(value: str) -> str:
+    if value.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("debug, info, warning or error is needed")
+    return value.lower()
 
 
 def _mongo_kind(value: str) -> str:
@@ -130,12 +157,14 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _row(
         "APPLIANCE_TRUSTED_PROXIES", "", _networks, "networks whose X-Forwarded-For and -Proto are believed"
     )
-    cpus: int | None = _row("APPLIANCE_CPUS", None, _count, "CPUs of the budget; default min(host, 16)")
+    cpus: int | None = _row(
+        "APPLIANCE_CPUS", None, _whole(1, 4096), "CPUs of the budget; default min(host, 16)"
+    )
     mongodb_uri: str | None = _row(
-        "MONGODB_URI", None, _text, "use this MongoDB; the embedded one stays off", secret=True
+        "MONGODB_URI", None, _mongodb_uri, "use this MongoDB; the embedded one stays off", secret=True
     )
     redis_uri: str | None = _row(
-        "REDIS_URL", None, _text, "use this Redis; the embedded one stays off", secret=True
+        "REDIS_URL", None, _redis_url, "use this Redis; the embedded one stays off", secret=True
     )
     mongo_kind: str = _row(
         "APPLIANCE_MONGO",
@@ -146,7 +175,7 @@ class Settings:
     admin_password: str | None = _row(
         "APPLIANCE_ADMIN_PASSWORD",
         None,
-        _text,
+        _password,
         "password of the first admin; default: generated once into secrets/admin_password",
         secret=True,
     )
@@ -160,9 +189,11 @@ class Settings:
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"
     )
-    token_hours: int = _row("APPLIANCE_TOKEN_HOURS", "24", _count, "hours that a login's token is valid")
+    token_hours: int = _row(
+        "APPLIANCE_TOKEN_HOURS", "24", _whole(1, 8760), "hours that a login's token is valid"
+    )
     rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")
-    log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _text, "debug, info, warning or error")
+    log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
 
 
 FOLDERS = (
@@ -204,10 +235,12 @@ def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tup
     text, source = _find(row, env, dotenv)
     if text is None or (text == "" and row.default is None):
         return None, source
+    shown = "(secret)" if row.secret else repr(text)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise SettingError(f"{row.name}={shown} from {source}: UTF-8 is needed")
     try:
         return row.parse(text), source
     except ValueError as fault:
-        shown = "(secret)" if row.secret else repr(text)
         raise SettingError(f"{row.name}={shown} from {source}: {fault}") from None
 
 
@@ -238,7 +271,7 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(_read_file(".env", path).splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue

@@ -86,10 +86,15 @@ class Running:
 
     def pid(self, name: str) -> int:
         """Waits until the program runs."""
-        until(lambda: self.program(name).pid, 30, f"{name} runs")
-        pid = self.program(name).pid
-        assert pid is not None
-        return pid
+        found: list[int | None] = []
+
+        def runs() -> bool:
+            found.append(self.program(name).pid)
+            return found[-1] is not None
+
+        until(runs, 30, f"{name} runs")
+        assert found[-1] is not None
+        return found[-1]
 
     def signal(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """To the program's whole process group, as a kernel out of memory would not be choosy."""

@@ -37,9 +37,15 @@ class Edge:
         mine = [*_HEADERS, (b"x-request-id", request_id.encode())]
         scope[EXTRA] = mine  # type: ignore[literal-required]
 
+        is_head = scope["method"] == "HEAD"
+        if is_head:  # as GET, without its body (RFC 9110, 9.3.2)
+            scope["method"] = "GET"
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *mine]
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         try:

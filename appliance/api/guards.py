@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from appliance.api.requests import ApiRequest
-from appliance.errors import Forbidden, Unauthenticated
+from appliance.errors import BadRequest, FieldError, Forbidden, Unauthenticated, pointer
 from appliance.services.callers import Callers
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -56,6 +57,40 @@ async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None
     if connection.scope["user"] is None and isinstance(connection, ApiRequest):
         name = f"submit:{connection.path_params['form_id']}:{connection.origin}"
         connection.hold_to(await connection.context.limits.take(name, SUBMITS, _MINUTE))
+
+
+def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A parameter that is misspelt or given twice must not be passed over: `dryrun=true` would store.
+
+    Raises BadRequest. A route that takes a family of parameters names its beginning in `opt["prefix"]`.
+    """
+    seen: set[str] = set()
+    prefix = handler.opt.get("prefix")
+    for name, _ in connection.query_params.multi_items():
+        if name in seen:
+            raise BadRequest(
+                "A parameter was given twice.", errors=[FieldError(pointer(name), "given twice")]
+            )
+        seen.add(name)
+        if name not in _parameters(handler) and not (prefix and name.startswith(prefix)):
+            fault = FieldError(pointer(name), "unknown parameter")
+            raise BadRequest("This path does not take this parameter.", errors=[fault])
+
+
+def room_to_write(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Nothing is begun that a full disk would break off. Raises Unavailable.
+
+    Routes with `opt["reads"]` only look, whatever their method says.
+    """
+    if connection.scope.get("method") not in ("GET", "HEAD") and not handler.opt.get("reads"):
+        connection.app.state.context.space.check()
+
+
+@functools.cache
+def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
+    """By the names that queries use: `from`, where the function says `start`."""
+    named = handler.parsed_fn_signature.parameters.items()
+    return frozenset(getattr(field.kwarg_definition, "query", None) or name for name, field in named)
 
 
 def _callers(connection: Connection) -> Callers:

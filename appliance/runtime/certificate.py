@@ -77,9 +77,16 @@ def _make(paths: Paths, now: dt.datetime) -> None:
 
 
 def _names(host: str) -> list[x509.GeneralName]:
-    names = sorted({"localhost", host.encode("idna").decode()})
     return [
-        *(x509.DNSName(name) for name in names),
+        *(x509.DNSName(name) for name in sorted({"localhost", *_dns_names(host)})),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.IPAddress(ipaddress.ip_address("::1")),
     ]
+
+
+def _dns_names(host: str) -> list[str]:
+    """What a host is called is no reason not to start: a name that IDNA refuses is left out."""
+    try:
+        return [host.encode("idna").decode()]
+    except UnicodeError:
+        return []

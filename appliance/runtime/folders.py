@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import stat
 from pathlib import Path
 
 from appliance.addresses import Paths
@@ -12,12 +13,21 @@ from appliance.settings import FOLDERS, Settings
 NGINX_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-def create(paths: Paths) -> None:
-    """Make what is missing, each folder 0700. What exists keeps its owner and mode. Raises OSError."""
+def create(paths: Paths) -> list[str]:
+    """Make what is missing, and close to others what was open to them; what was closed, a line each.
+
+    Each folder is 0700 then. Whether closing harms nobody, `place` has asked before. Raises OSError.
+    """
     names = [paths.data, *(paths.data / name for name in FOLDERS), paths.pids, paths.run / "nginx"]
     names += [paths.run / "nginx" / name for name in NGINX_TEMPORARY]
+    closed = []
     for folder in names:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & 0o077:
+            folder.chmod(0o700)
+            closed.append(f"closed {folder} to other users; its mode was {mode:04o}")
+    return closed
 
 
 def create_secrets(paths: Paths, settings: Settings) -> list[Path]:

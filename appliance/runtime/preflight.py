@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import pwd
 import resource
+import shlex
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.runtime import launch, mongo
+from appliance.runtime import launch, mongo, place
 from appliance.settings import Settings
 
 NEEDED_BYTES = 512 * 1024 * 1024
@@ -30,33 +31,25 @@ def check(settings: Settings) -> None:
         raise CannotStart("\n".join(faults))
 
 
+def check_place(settings: Settings) -> None:
+    """Before anything is made: the data folder, and all the rest where nothing has run yet.
+
+    A refused first start so leaves nothing behind. Later ones check the rest when they hold the lock and
+    have ended what an earlier run left on the ports. Raises CannotStart.
+    """
+    if place.find_faults(settings.data) or not os.path.lexists(Paths(settings.data).run):
+        check(settings)
+
+
 def find_faults(settings: Settings) -> list[str]:
     return [
-        *_folder(settings.data),
+        *place.find_faults(settings.data),
         *_path(settings.data),
         *_disk(settings.data),
         *_ports(settings),
         *_programs(settings),
         *_open_files(),
     ]
-
-
-def _folder(data: Path) -> Iterator[str]:
-    existing = _existing(data)
-    if not existing.is_dir():
-        yield f"data folder {data}: {existing} is not a folder; set APPLIANCE_DATA to another one"
-        return
-    folders = [existing]
-    if existing == data:
-        folders += [path for path in sorted(data.iterdir()) if path.is_dir()]
-    for folder in folders:
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-            status = folder.stat()
-            yield (
-                f"data folder {data}: {_user(os.geteuid())} may not write to {folder}, which belongs to"
-                f" {_user(status.st_uid)} with mode {status.st_mode & 0o7777:04o}; next:"
-                f" chown -R {_user(os.geteuid())} '{folder}', or set APPLIANCE_DATA to another folder"
-            )
 
 
 def _path(data: Path) -> Iterator[str]:
@@ -73,11 +66,13 @@ def _path(data: Path) -> Iterator[str]:
 
 
 def _disk(data: Path) -> Iterator[str]:
-    free = shutil.disk_usage(_existing(data)).free
-    if free < NEEDED_BYTES:
+    existing = place.nearest(data)
+    total, _, free = shutil.disk_usage(existing)
+    if total and free < NEEDED_BYTES:  # without a size it is no disk, which `place` tells
         yield (
             f"data folder {data}: {free // 2**20} MiB are free on its disk, {NEEDED_BYTES // 2**20} MiB are"
-            f" needed; next: see `df -h '{_existing(data)}'`, free some or set APPLIANCE_DATA to another disk"
+            f" needed; next: see `df -h {shlex.quote(str(existing))}`, free some or set APPLIANCE_DATA to"
+            " another disk"
         )
 
 
@@ -85,19 +80,38 @@ def _ports(settings: Settings) -> Iterator[str]:
     if settings.http_port == settings.https_port:
         yield f"APPLIANCE_HTTP_PORT and APPLIANCE_HTTPS_PORT are both {settings.http_port}; change one"
         return
-    doors = (("APPLIANCE_HTTP_PORT", settings.http_port), ("APPLIANCE_HTTPS_PORT", settings.https_port))
     if not settings.bind:
         yield "APPLIANCE_BIND names no address; next: unset it, or give 127.0.0.1 or 0.0.0.0"
     for address in settings.bind:
-        for name, port in doors:
-            if fault := _find_bind_fault(address, port):
-                yield (
-                    f"port {port} on {address}: {fault}; next: see `ss -ltnp 'sport = :{port}'`,"
-                    f" or set {name} to another port"
-                )
+        yield from _doors(address, settings)
 
 
-def _find_bind_fault(address: str, port: int) -> str | None:
+def _doors(address: str, settings: Settings) -> Iterator[str]:
+    doors = (("APPLIANCE_HTTP_PORT", settings.http_port), ("APPLIANCE_HTTPS_PORT", settings.https_port))
+    for name, port in doors:
+        if not (fault := _find_bind_fault(address, port)):
+            continue
+        if fault.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            yield (
+                f"APPLIANCE_BIND={','.join(settings.bind)}: this machine has no address {address};"
+                " next: see `hostname -I` for those it has, or give 127.0.0.1 or 0.0.0.0"
+            )
+            return
+        yield f"port {port} on {address}: {_port_advice(fault, name, port)}"
+
+
+def _port_advice(fault: OSError, name: str, port: int) -> str:
+    if fault.errno == errno.EACCES:
+        lowest = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text().strip()
+        return (
+            f"ports below {lowest} are for root;"
+            f" next: run ./scripts/up as root (sudo), or set {name} to {lowest} or more"
+        )
+    look = f"see `ss -ltnp 'sport = :{port}'`, or " if shutil.which("ss") else ""
+    return f"{(fault.strerror or str(fault)).lower()}; next: {look}set {name} to another port"
+
+
+def _find_bind_fault(address: str, port: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -108,7 +122,7 @@ def _find_bind_fault(address: str, port: int) -> str | None:
             probe.bind((address, port))
             probe.listen(1)
     except OSError as fault:
-        return (fault.strerror or str(fault)).lower()
+        return fault
     return None
 
 
@@ -132,17 +146,3 @@ def _open_files() -> Iterator[str]:
             f"open files: the hard limit is {hard}, {NEEDED_FILES} are needed;"
             f" next: `ulimit -Hn {NEEDED_FILES}` as root, or LimitNOFILE= in the unit"
         )
-
-
-def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    while not os.path.lexists(path):
-        path = path.parent
-    return path
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

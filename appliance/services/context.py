@@ -21,6 +21,7 @@ from appliance.stores import mongo
 from appliance.stores.generations import Generations
 from appliance.stores.limits import Limiter
 from appliance.stores.response_writer import ResponseWriter
+from appliance.stores.space import Space
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Context:
     passwords: Passwords
     cursors: Signer
     limits: Limiter
+    space: Space
     prepared: bool = False
     """True once indexes and the first account are there."""
 
@@ -74,4 +76,5 @@ def open_context(settings: Settings) -> Context:
         passwords=Passwords(),
         cursors=open_signer(paths.secrets / "cursor_key"),
         limits=Limiter(redis, enabled=settings.rate_limit),
+        space=Space(paths.data),
     )

@@ -46,7 +46,22 @@ def _problem(fault: msgspec.ValidationError) -> BadRequest:
     return BadRequest("A setting is not valid.", errors=[FieldError(path, message)])
 
 
+def _check_setting(name: str, value: object) -> None:
+    """What the shape cannot say. Raises BadRequest."""
+    texts = value if isinstance(value, list) else [value]
+    message = None
+    if name != "consent" and any(isinstance(text, str) and not text.isprintable() for text in texts):
+        message = "must not hold line ends or other control characters"
+    if isinstance(value, dt.datetime) and not 1970 <= value.year <= 9000:
+        message = "must lie in the years 1970 to 9000"
+    if message is not None:
+        fault = FieldError(f"/settings/{name}", message)
+        raise BadRequest("A setting is not valid.", errors=[fault])
+
+
 def _check_together(settings: shapes.FormSettings) -> None:
+    for name, value in msgspec.structs.asdict(settings).items():
+        _check_setting(name, value)
     opens, closes = settings.opens_at, settings.closes_at
     if opens is not None and closes is not None and opens >= closes:
         fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")

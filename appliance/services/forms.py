@@ -117,7 +117,7 @@ async def newest(
     scope = f"forms\0{caller.user_id}\0{status}\0{words}"
     query: Document = {"status": status} if status else {}
     if words:
-        query["title"] = {"$regex": ".*".join(map(re.escape, words.split())), "$options": "i"}
+        query["$and"] = [{"title": {"$regex": re.escape(word), "$options": "i"}} for word in words.split()]
     high = context.cursors.read(scope, cursor) if cursor else None
     page = await forms.newest(context.db, caller, query, high, limit)
     return shapes.Forms([_shape(row) for row in page.rows], next_cursor(context, scope, page))

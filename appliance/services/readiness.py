@@ -8,7 +8,7 @@ from typing import Literal
 
 import pymongo
 from msgspec import Struct
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from redis.exceptions import RedisError
 
 from appliance import logs
@@ -31,7 +31,7 @@ class Dependency(Struct, kw_only=True, omit_defaults=True):
 
 
 class Readiness(Struct, kw_only=True):
-    """`degraded` serves: without Redis, reads go uncached and tasks wait."""
+    """`degraded` serves: without Redis, reads go uncached and tasks wait; without disk, only reads go on."""
 
     status: Literal["ready", "degraded", "unavailable"]
     dependencies: dict[str, Dependency]
@@ -39,11 +39,12 @@ class Readiness(Struct, kw_only=True):
 
 async def check(context: Context) -> Readiness:
     database, redis = await asyncio.gather(_database(context), _redis(context))
+    disk = _disk(context)
     if database.status == "down" or not context.prepared:
         status: Literal["ready", "degraded", "unavailable"] = "unavailable"
     else:
-        status = "ready" if redis.status == "up" else "degraded"
-    return Readiness(status=status, dependencies={"mongodb": database, "redis": redis})
+        status = "ready" if redis.status == disk.status == "up" else "degraded"
+    return Readiness(status=status, dependencies={"mongodb": database, "redis": redis, "disk": disk})
 
 
 async def prepare(context: Context) -> None:
@@ -60,10 +61,15 @@ async def prepare(context: Context) -> None:
 
 
 async def _database(context: Context) -> Dependency:
+    """By a read: the embedded server still answers `ping` when its storage has failed for good."""
     started = time.perf_counter()
     try:
         with pymongo.timeout(_ASK):
-            await context.db.command("ping")
+            await context.db.durable.find_one({"_id": "transactions"})
+    except OperationFailure as fault:
+        return Dependency(
+            status="down", detail=f"fails ({(fault.details or {}).get('codeName', fault.code)})"
+        )
     except PyMongoError:
         return Dependency(status="down", detail="does not answer")
     return Dependency(status="up", latency=round(time.perf_counter() - started, 4))
@@ -76,6 +82,17 @@ async def _redis(context: Context) -> Dependency:
     except (RedisError, OSError, TimeoutError):
         return Dependency(status="down", detail="does not answer")
     return Dependency(status="up", latency=round(time.perf_counter() - started, 4))
+
+
+def _disk(context: Context) -> Dependency:
+    try:
+        if context.space.is_short():
+            return Dependency(
+                status="down", detail=f"nearly full: {context.space.free // 2**20} MiB are free"
+            )
+    except OSError as fault:
+        return Dependency(status="down", detail=fault.strerror)
+    return Dependency(status="up")
 
 
 async def _ping(context: Context) -> None:

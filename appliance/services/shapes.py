@@ -30,7 +30,7 @@ class FormSettings(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
         list[Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]], Meta(max_length=20)
     ] = []
     retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
-    pin: Annotated[str, Meta(min_length=4, max_length=64)] | None = None
+    pin: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{4,64}$")] | None = None
     store_address: bool = False
     consent: Annotated[str, Meta(max_length=10_000)] | None = None
 

@@ -26,6 +26,8 @@ DEADLINE = 4.0
 """Seconds that one request may spend in MongoDB: its 503 must be out within 5."""
 
 _DISK_FULL = {14031, errno.ENOSPC}
+_EMBEDDED_FAILURE = 1
+"""InternalError: all that the embedded server says when its disk is full or its files cannot be read."""
 _CONFLICT = 112
 """WriteConflict: two transactions met on one document; the caller may simply try again."""
 
@@ -56,6 +58,8 @@ def as_problem(error: PyMongoError) -> Problem | None:
         )
     if isinstance(error, OperationFailure) and (error.code in _DISK_FULL or "No space left" in str(error)):
         return Unavailable("The disk is full; nothing was stored.", retry_after=30)
+    if isinstance(error, OperationFailure) and error.code == _EMBEDDED_FAILURE:
+        return Unavailable("The database cannot work at this moment; ask again.", retry_after=10)
     if isinstance(error, OperationFailure) and error.code == _CONFLICT:
         return Conflict("Somebody changed the same thing at this moment; try again.")
     return None

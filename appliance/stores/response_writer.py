@@ -34,6 +34,8 @@ PATIENCE = 4.2
 ABANDONED = dt.timedelta(seconds=30)
 """Age of a reservation whose writer has certainly given up (its deadline is 4 s)."""
 _DUPLICATE = 11000
+_AGAIN = 0.05
+"""Seconds between two looks for a place that may come back."""
 
 log = logs.get(__name__)
 
@@ -44,6 +46,10 @@ class FormChanged(Exception):
 
 class DuplicateKey(Exception):
     """Another row holds the submission's idempotency key."""
+
+
+class Undecided(Exception):
+    """All places are taken or reserved, and some that are reserved may come back in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +97,42 @@ class ResponseWriter:
         self._written: defaultdict[str, list[str]] = defaultdict(list)
         """Reservations by form whose rows are all written: struck along with the form's next one."""
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="response-writer")
 
     async def stop(self) -> None:
+        """Not by cancelling: the driver turns that into an error of its own, and the task would go on."""
+        self._stopping = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task
         await self._strike_written()
 
     async def write(self, gate: Gate, row: Document) -> Document:
         """The row as written, with `seq` and `created_at`.
 
-        Raises FormChanged, DuplicateKey, Conflict (a second answer of one person), FormFull, FormClosed,
-        Unavailable.
+        Raises FormChanged, DuplicateKey, Conflict (a second answer of one person), FormFull (by responses
+        that are there), FormClosed, Unavailable.
         """
-        item = _Item(gate, row, asyncio.get_running_loop().create_future())
-        self._queue.append(item)
-        self._wake.set()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
         try:
-            return await asyncio.wait_for(item.verdict, PATIENCE)
+            async with asyncio.timeout_at(until):
+                while True:
+                    item = _Item(gate, row, loop.create_future())
+                    self._queue.append(item)
+                    self._wake.set()
+                    try:
+                        return await item.verdict
+                    except Undecided:
+                        await asyncio.sleep(_AGAIN)
         except TimeoutError:
-            raise Unavailable("The database is too slow to take the response; send it again.") from None
+            raise Unavailable("The response could not be written in time; send it again.") from None
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             if not self._queue:
                 await self._strike_written()
             await self._wake.wait()
@@ -129,14 +145,35 @@ class ResponseWriter:
         """Nothing that goes wrong in one group may end the writer."""
         try:
             with pymongo.timeout(DEADLINE):
-                reservations = await self._reserve_all(group)
+                reservations = await self._reserve_all(await self._unused(group))
                 await self._insert(reservations)
         except Exception as fault:
-            problem = as_problem(fault) if isinstance(fault, PyMongoError) else None
+            problem = fault if isinstance(fault, Problem) else None
+            if isinstance(fault, PyMongoError):
+                problem = as_problem(fault)
             if problem is None:
                 log.exception("a group of responses could not be written")
             for item in [*group, *self._queue] if isinstance(problem, Unavailable) else group:
                 item.refuse(problem or fault)
+
+    async def _unused(self, group: list[_Item]) -> list[_Item]:
+        """Those whose key is not used yet: a retry takes no number and no place. Of two with one key in the
+        group the second waits for the next group, which finds the first one's row.
+        """
+        first: dict[str, _Item] = {}
+        fresh: list[_Item] = []
+        for item in group:
+            key = item.row.get("key")
+            if key is None:
+                fresh.append(item)
+            elif first.setdefault(key, item) is not item:
+                self._queue.append(item)
+        if not first:
+            return fresh
+        rows = await self._db.responses.find({"key": {"$in": list(first)}}, {"key": 1}).to_list()
+        for row in rows:
+            first.pop(row["key"]).refuse(DuplicateKey())
+        return fresh + list(first.values())
 
     # -- reserve
 
@@ -193,7 +230,11 @@ class ResponseWriter:
             _refuse(items, FormChanged())
             return []
         left = max(0, gate.max_responses - counters["taken"])
-        _refuse(items[left:], FormFull("The form has all the responses it takes."))
+        # What is reserved may still be given back, by a writer at work or for one that died.
+        reserved = sum(entry["n"] for entry in counters["open"])
+        is_full = counters["taken"] - reserved >= gate.max_responses
+        refusal = FormFull("The form has all the responses it takes.") if is_full else Undecided()
+        _refuse(items[left:], refusal)
         return items[:left]
 
     # -- insert
@@ -206,6 +247,10 @@ class ResponseWriter:
         try:
             await self._db.responses.insert_many([item.row for item, _ in owners], ordered=False)
         except BulkWriteError as fault:
+            if fault.details.get("writeConcernErrors"):  # written perhaps, but not in the journal
+                raise Unavailable(
+                    "The database could not make the response durable; send it again."
+                ) from None
             errors = {error["index"]: error for error in fault.details["writeErrors"]}
         for index, (item, reservation) in enumerate(owners):
             if index in errors:

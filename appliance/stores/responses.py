@@ -64,29 +64,32 @@ async def find_span(db: Database, form_id: str, times: TimeRange, high: int) -> 
     """
     low = 1
     if times.start is not None:
-        low = await _first_at_or_after(db, form_id, times.start, 1, high)
+        low, _ = await _bracket(db, form_id, times.start, low, high + 1)
     if times.end is not None:
-        after = times.end + dt.timedelta(milliseconds=1)
-        high = await _first_at_or_after(db, form_id, after, low, high) - 1
+        _, above = await _bracket(db, form_id, times.end, low, high + 1, ends_before=False)
+        high = above - 1
     return pages.Span(low, high)
 
 
-async def _first_at_or_after(db: Database, form_id: str, moment: dt.datetime, low: int, high: int) -> int:
-    """The lowest `seq` in low..high+1 before which every row is older than `moment`."""
-    high += 1
+async def _bracket(
+    db: Database, form_id: str, moment: dt.datetime, low: int, high: int, *, ends_before: bool = True
+) -> tuple[int, int]:
+    """Numbers between which the rows reach `moment`: what is below the first is earlier, what is at or above
+    the second is not (or, with `ends_before` false, is later). They differ where rows are missing.
+    """
     while low < high:
         step = max(1, (high - low) // (_PROBES + 1))
         probes = list(range(low, high, step))[: _PROBES + 2]
         rows = await db.responses.find(
             {"form_id": form_id, "seq": {"$in": probes}}, {"_id": 0, "seq": 1, "created_at": 1}
         ).to_list()
-        if not rows:  # a gap (rows that were never written, or purged): look at the whole of it instead
-            return low
-        older = [row["seq"] for row in rows if row["created_at"] < moment]
-        newer = [row["seq"] for row in rows if row["created_at"] >= moment]
         before = (low, high)
-        low = max([low, *(seq + 1 for seq in older)])
-        high = min([high, *newer])
-        if (low, high) == before:
-            return low
-    return low
+        for row in rows:
+            is_earlier = row["created_at"] < moment if ends_before else row["created_at"] <= moment
+            if is_earlier:
+                low = max(low, row["seq"] + 1)
+            else:
+                high = min(high, row["seq"])
+        if (low, high) == before:  # a gap: rows that were never written, or were purged
+            break
+    return low, high

@@ -69,6 +69,20 @@ def test_a_definition_that_is_not_valid_leaves_nothing_behind(cast: People) -> N
             {"title": "x", "definition": FEEDBACK, "settings": {"time_zone": "Mars/Olympus"}},
             "/settings/time_zone",
         ),
+        ({"title": "x", "definition": FEEDBACK, "settings": {"pin": "пинкод"}}, "/settings/pin"),
+        ({"title": "x", "definition": FEEDBACK, "settings": {"language": "en\n"}}, "/settings/language"),
+        (
+            {"title": "x", "definition": FEEDBACK, "settings": {"origins": ["https://a.org\n"]}},
+            "/settings/origins",
+        ),
+        (
+            {
+                "title": "x",
+                "definition": FEEDBACK,
+                "settings": {"closes_at": "9999-12-31T23:59:59-14:00"},
+            },
+            "/settings/closes_at",
+        ),
         (
             {
                 "title": "x",
@@ -137,11 +151,13 @@ def test_a_key_makes_one_form(cast: People) -> None:
 
 def test_the_list_holds_mine_newest_first(cast: People) -> None:
     word = unique("list")
-    mine = [create(cast.alice, title=f"{word} {number}")["form_id"] for number in range(5)]
+    mine = [create(cast.alice, title=f"{word} number-{number}")["form_id"] for number in range(5)]
     create(cast.charlie, title=f"{word} other")
     listed = walk(cast.alice, "/api/v1/forms", "forms", q=word, limit=2)
     assert [form["form_id"] for form in listed] == mine[::-1]
     assert all("definition" not in form for form in listed)
+    turned = f"NUMBER-3 {word}"  # the words in any order, in any case
+    assert [form["form_id"] for form in walk(cast.alice, "/api/v1/forms", "forms", q=turned)] == [mine[3]]
     cast.alice.post(f"/api/v1/forms/{mine[0]}/publish")
     published = walk(cast.alice, "/api/v1/forms", "forms", q=word, status="published")
     assert [form["form_id"] for form in published] == [mine[0]]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import threading
+from random import Random
 
 import pytest
 
 from tests.api.forms import errors, publish, submit, walk
 from tests.people import People
+from tests.running import Running
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,7 @@ def test_a_filter_that_is_none_is_refused(cast: People, form_id: str) -> None:
         {"from": "monday"},
     ):
         assert cast.alice.get(_path(form_id), params=unknown).status_code == 400
+    assert cast.alice.get(f"{_path(form_id)}?filter.city=Oslo&filter.city=Rome").status_code == 400
 
 
 def test_time_bounds_include_their_ends(cast: People, form_id: str) -> None:
@@ -74,6 +77,51 @@ def test_time_bounds_include_their_ends(cast: People, form_id: str) -> None:
     assert walk(cast.alice, _path(form_id), "responses", to="2020-01-01T00:00:00Z") == []
     assert walk(cast.alice, _path(form_id), "responses", **{"from": "2100-01-01T00:00:00Z"}) == []
     assert len(walk(cast.alice, _path(form_id), "responses", **{"from": "2020-01-01T00:00:00+02:00"})) == 240
+
+
+def test_time_bounds_hold_where_rows_are_missing(appliance: Running, cast: People) -> None:
+    """Refused, purged or never written: numbers without rows must hide nothing."""
+    form_id = publish(cast.alice, public=True)
+    for number in range(120):
+        submit(cast.nobody, form_id, age=number)
+    random = Random(7)
+    with appliance.database() as client:
+        rows = client.get_default_database("appliance").responses
+        gaps = [seq for first in (1, 20, 60, 99) for seq in range(first, first + random.randrange(5, 22))]
+        assert rows.delete_many({"form_id": form_id, "seq": {"$in": gaps}}).deleted_count > 20
+    left = walk(cast.alice, _path(form_id), "responses", to="9999-12-31T23:59:59Z")
+    times = sorted(row["created_at"] for row in left)
+    assert len(left) == 120 - len(set(gaps))
+    for _ in range(25):
+        first, last = sorted(random.choices(times, k=2))
+        wanted = {row["response_id"] for row in left if first <= row["created_at"] <= last}
+        found = walk(cast.alice, _path(form_id), "responses", limit=30, **{"from": first, "to": last})
+        assert {row["response_id"] for row in found} == wanted
+        assert len(found) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "2026-W01-1T00:00:00Z",
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-13-01T00:00:00Z",
+        "monday",
+        "",
+    ],
+)
+def test_a_time_bound_that_is_none_is_refused(cast: People, form_id: str, bound: str) -> None:
+    answer = cast.alice.get(_path(form_id), params={"to": bound})
+    assert answer.status_code == 400
+    assert list(errors(answer)) == ["/to"]
+
+
+def test_extreme_time_bounds_are_bounds(cast: People, form_id: str) -> None:
+    for bounds in ({"to": "9999-12-31T23:59:59.999Z"}, {"from": "0001-01-01T00:00:00z"}):
+        assert len(walk(cast.alice, _path(form_id), "responses", limit=200, **bounds)) == 240
 
 
 def test_a_cursor_is_good_for_its_own_list_only(cast: People, form_id: str) -> None:

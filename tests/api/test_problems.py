@@ -84,6 +84,13 @@ def test_paths_and_methods(cast: People) -> None:
     assert "POST" in answer.headers["allow"]
 
 
+def test_head_is_get_without_a_body(cast: People) -> None:
+    for path in ("/healthz", "/readyz", "/docs", "/openapi.json", "/api/v1/forms"):
+        head, full = cast.alice.head(path), cast.alice.get(path)
+        assert (head.status_code, head.content) == (full.status_code, b""), path
+        assert head.headers["content-type"] == full.headers["content-type"]
+
+
 def test_no_database_operator_gets_through(cast: People) -> None:
     form_id = publish(cast.alice, public=True)
     path = f"/api/v1/forms/{form_id}/responses"

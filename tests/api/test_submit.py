@@ -132,6 +132,29 @@ def test_places_that_were_not_used_come_back(cast: People) -> None:
     assert codes == [201, 201, 410, 410], "thirty posts under one key took one place"
 
 
+def test_retries_under_their_keys_take_no_places(cast: People) -> None:
+    """Four posts of each of a hundred keys into a hundred places: every key gets in."""
+    form_id = publish(cast.alice, public=True, max_responses=100)
+    keys = [f"key-{number % 100}" for number in range(400)]
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(zip(keys, pool.map(lambda key: submit(cast.nobody, form_id, key), keys), strict=True))
+    assert {answer.status_code for _, answer in answers} == {201}
+    assert len({answer.json()["response_id"] for _, answer in answers}) == 100
+    assert submit(cast.nobody, form_id).json()["type"].endswith("form-full")
+    with ThreadPoolExecutor(8) as pool:
+        again = list(pool.map(lambda key: submit(cast.nobody, form_id, key).status_code, keys[:20]))
+    assert again == [201] * 20
+
+
+def test_a_parameter_that_is_misspelt_stores_nothing(cast: People) -> None:
+    form_id = publish(cast.alice, public=True)
+    path = f"/api/v1/forms/{form_id}/responses"
+    for query in ("dryrun=true", "dry_run=true&dry_run=false", "dry_run=perhaps"):
+        answer = cast.nobody.post(f"{path}?{query}", json={"data": {"name": "Ada"}})
+        assert answer.status_code == 400, query
+    assert walk(cast.alice, path, "responses") == []
+
+
 def test_opens_and_closes(cast: People) -> None:
     later, earlier = rfc3339(utc_now() + dt.timedelta(hours=1)), rfc3339(utc_now() - dt.timedelta(hours=1))
     not_yet = submit(cast.nobody, publish(cast.alice, public=True, opens_at=later))

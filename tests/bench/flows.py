@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.bench import load
-from tests.bench.load import Target
+from tests.bench import h2load
+from tests.bench.h2load import Target
 from tests.bench.sides import SUBMISSION, House
 
 _SECONDS = 8
@@ -23,11 +23,11 @@ def judge(house: House) -> list[tuple[str, str, bool]]:
     path = f"/api/v1/forms/{house.form_id}"
     reads = Target(path, base=front, token=house.token)
     submits = Target(f"{path}/responses", base=front, token=house.token, body=SUBMISSION)
-    loads: list[load.Result] = []
+    loads: list[h2load.Result] = []
     threads = [
         threading.Thread(
             target=lambda target=target, rate=rate: loads.append(
-                load.round_of(target, list, _SECONDS, rate=rate)
+                h2load.round_of(target, list, _SECONDS, rate=rate)
             )
         )
         for target, rate in ((reads, _READS), (submits, _SUBMITS))

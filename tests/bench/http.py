@@ -19,8 +19,8 @@ from pathlib import Path
 import msgspec
 
 from appliance import addresses
-from tests.bench import flows, load
-from tests.bench.load import Result, Target
+from tests.bench import flows, h2load
+from tests.bench.h2load import Result, Target
 from tests.bench.sides import SUBMISSION, House, Side, peer
 from tests.running import running
 
@@ -71,14 +71,14 @@ def measure(rounds: int, seconds: int) -> Report:
         results: dict[int, list[Result]] = {number: [] for number in range(len(cases))}
         for turn in range(-1, rounds):
             for number, case in enumerate(cases):
-                done = load.round_of(case.target, case.mains, 1 if turn < 0 else seconds, rate=case.rate)
+                done = h2load.round_of(case.target, case.mains, 1 if turn < 0 else seconds, rate=case.rate)
                 _tell(turn, case, done)
                 if turn >= 0:  # the first warms up
                     results[number].append(done)
-        rows = [Row(case.work, case.side, load.median(results[n])) for n, case in enumerate(cases)]
+        rows = [Row(case.work, case.side, h2load.median(results[n])) for n, case in enumerate(cases)]
         inserts = _single_inserts(house, seconds)
         aims = [*_aims(rows, inserts), *(Aim(*each) for each in flows.judge(house))]
-        return Report(load.machine(), rows, inserts, aims)
+        return Report(h2load.machine(), rows, inserts, aims)
 
 
 def _cases(house: House, peers: list[Side]) -> list[Case]:

@@ -22,6 +22,17 @@ def test_folders_are_private_whatever_the_umask(paths: Paths) -> None:
     assert paths.data.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_was_open_is_closed_and_said(paths: Paths) -> None:
+    paths.data.chmod(0o777)
+    paths.logs.chmod(0o750)
+    assert folders.create(paths) == [
+        f"closed {paths.data} to other users; its mode was 0777",
+        f"closed {paths.logs} to other users; its mode was 0750",
+    ]
+    assert paths.data.stat().st_mode & 0o777 == paths.logs.stat().st_mode & 0o777 == 0o700
+    assert folders.create(paths) == []
+
+
 def test_secrets_are_private_different_and_made_once(paths: Paths, chosen: Settings) -> None:
     files = (paths.redis_password, paths.mongo_password, paths.admin_password)
     before = [read_line(file) for file in files]

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -300,15 +301,18 @@ def test_a_body_cut_off_in_the_middle_never_reaches_the_api(door: Front) -> None
 
 @pytest.mark.parametrize("path", ["/api/x", "/auth/login", "/v1/x", "/f/x", "/api/v1/forms/a/files"])
 def test_an_address_is_limited_and_told_when_to_come_back(proxied: Front, path: str) -> None:
-    address = f"198.51.100.{1 + hash(path) % 200}"
+    address = f"198.51.{zlib.crc32(path.encode()) % 65536 // 256}.{zlib.crc32(path.encode()) % 256}"
 
     def ask(_: int) -> httpx.Response:
         return proxied.get(path, x_forwarded_for=address, x_forwarded_proto="https")
 
+    started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(ask, range(100)))
+    most = 41 + 20 * (time.monotonic() - started) + 1  # 1 + 40 at once, then 20 a second while it lasts
     refused = [answer for answer in got if answer.status_code != 200]
-    assert 20 <= len(refused) <= 59  # 1 + 40 at once, then 20 a second while it lasts
+    assert 41 <= len(got) - len(refused) <= most
+    assert refused
     for answer in refused:
         check_problem(answer, 429, "too-many-requests")
         assert int(answer.headers["retry-after"]) >= 1

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.runtime import preflight
+from appliance.runtime import place, preflight
 from appliance.settings import HOME, Settings
 
 
@@ -64,9 +64,11 @@ def test_connections_of_the_last_run_do_not_count(chosen: Settings) -> None:
 
 
 def test_an_address_that_is_not_here(chosen: Settings) -> None:
-    faults = preflight.find_faults(replace(chosen, bind=("192.0.2.1",)))
-    assert len(faults) == 2
-    assert "cannot assign requested address" in faults[0]
+    (fault,) = preflight.find_faults(replace(chosen, bind=("192.0.2.1",)))
+    assert fault == (
+        "APPLIANCE_BIND=192.0.2.1: this machine has no address 192.0.2.1;"
+        " next: see `hostname -I` for those it has, or give 127.0.0.1 or 0.0.0.0"
+    )
 
 
 def test_both_doors_on_one_port(chosen: Settings) -> None:
@@ -74,8 +76,8 @@ def test_both_doors_on_one_port(chosen: Settings) -> None:
     assert "are both" in fault
 
 
-def as_nobody(data: Path, chosen: Settings) -> list[str]:
-    """The faults as one sees them who may not write: nobody, or ourselves when we are not root."""
+def as_nobody(ask: Callable[[], list[str]]) -> list[str]:
+    """What one is told who may not write: nobody, or ourselves when we are not root."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -84,12 +86,16 @@ def as_nobody(data: Path, chosen: Settings) -> list[str]:
                 os.setgroups([])
                 os.setresgid(65534, 65534, 65534)
                 os.setresuid(65534, 65534, 65534)
-            os.write(write, "\n".join(preflight.find_faults(chosen)).encode())
+            try:
+                told = ask()
+            except CannotStart as fault:
+                told = [str(fault)]
+            os.write(write, "\n".join(told).encode())
         os._exit(0)
     os.close(write)
     os.waitpid(child, 0)
     with os.fdopen(read) as pipe:
-        return [line for line in pipe.read().splitlines() if line.startswith("data folder")]
+        return pipe.read().splitlines()
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
@@ -98,15 +104,15 @@ def test_no_right_to_write_says_who_and_where(data: Path, chosen: Settings) -> N
     data.parent.chmod(0o755)
     data.chmod(0o555)
     try:
-        (fault,) = as_nobody(data, chosen)
+        (fault,) = as_nobody(lambda: place.find_faults(data))
     finally:
         data.chmod(0o755)
-    owner = preflight._user(os.geteuid())
+    owner = place.user(os.geteuid())
     who = "nobody" if os.geteuid() == 0 else owner
     assert fault.startswith(
         f"data folder {data}: {who} may not write to {data}, which belongs to {owner} with mode 0555"
     )
-    assert f"chown -R {who} '{data}'" in fault
+    assert f"chown -R {who} {data}," in fault
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
@@ -115,8 +121,120 @@ def test_a_folder_inside_that_belongs_to_another(data: Path, chosen: Settings) -
     data.parent.chmod(0o755)
     data.chmod(0o777)
     (data / "redis").chmod(0o500)
-    (fault,) = as_nobody(data, chosen)
+    (fault,) = as_nobody(lambda: place.find_faults(data))
     assert f"may not write to {data / 'redis'}" in fault
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@as_root
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_folder_that_cannot_be_made_is_made_by_root_and_nothing_else_is_handed_over() -> None:
+    (fault,) = as_nobody(lambda: place.find_faults(Path("/etc/an appliance")))
+    assert "nobody may not make it in /etc, which belongs to root with mode 0755; next, as root: " in fault
+    assert "install -d -m 700 -o nobody '/etc/an appliance'" in fault
+    (below_root,) = as_nobody(lambda: place.find_faults(Path("/etc")))
+    assert "nobody may not write to /etc" in below_root
+    assert "chown" not in fault + below_root
+
+
+@as_root
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_the_folder_of_another_is_told_before_it_is_looked_into(data: Path) -> None:
+    (data / "run").mkdir(parents=True)
+    data.parent.chmod(0o755)
+    data.chmod(0o700)
+    (told,) = as_nobody(lambda: place.check_readable(data) or [])
+    assert told == (
+        f"data folder {data}: {data} belongs to root, and nobody may not look into it;"
+        " next: run this as root (sudo), or set APPLIANCE_DATA to another folder"
+    )
+    (fault,) = as_nobody(lambda: place.find_faults(data))
+    assert "next: run this as root (sudo), or set APPLIANCE_DATA" in fault
+    data.chmod(0o755)
+    (data / "run").chmod(0o700)
+    (told,) = as_nobody(lambda: place.check_readable(data) or [])
+    assert f"{data / 'run'} belongs to root" in told
+
+
+@pytest.mark.parametrize("place_of_code", [HOME, *HOME.parents])
+def test_code_is_no_place_for_data(place_of_code: Path) -> None:
+    (fault,) = place.find_faults(place_of_code)
+    assert fault.startswith(f"data folder {place_of_code}: the appliance's own code lies ")
+    assert "set APPLIANCE_DATA to a folder of its own" in fault
+
+
+@pytest.mark.parametrize("mark", [".git", "pyproject.toml"])
+def test_nor_is_the_code_of_others(data: Path, mark: str) -> None:
+    (data / mark).mkdir(parents=True)
+    (fault,) = place.find_faults(data)
+    assert f"it holds {mark}, so it is a folder of source code" in fault
+
+
+@pytest.mark.parametrize("nowhere", ["/proc", "/proc/appliance", "/sys/appliance/data"])
+def test_where_nothing_can_be_stored(nowhere: str) -> None:
+    (fault,) = place.find_faults(Path(nowhere))
+    assert f"nothing can be stored in {'/sys' if 'sys' in nowhere else '/proc'};" in fault
+
+
+def test_a_file_system_that_is_read_only(data: Path) -> None:
+    data.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "appliance-test", str(data)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        (fault,) = place.find_faults(data / "below")
+    finally:
+        subprocess.run(["umount", str(data)], check=True)
+    assert f"the file system of {data} is read-only" in fault
+
+
+def test_an_open_folder_is_taken_only_where_nothing_of_others_is_in_it(data: Path) -> None:
+    data.mkdir(parents=True)
+    data.chmod(0o777)
+    assert place.find_faults(data) == []
+    (data / "letters").mkdir()
+    (fault,) = place.find_faults(data)
+    assert "others can reach it (mode 0777), and it holds what is not the appliance's" in fault
+    data.chmod(0o700)
+    assert place.find_faults(data) == []
+    (data / "letters").rmdir()
+    data.chmod(0o1777)
+    assert "mode 1777" in place.find_faults(data)[0]
+
+
+@as_root
+def test_an_open_folder_of_another_is_not_taken(data: Path) -> None:
+    data.mkdir(parents=True)
+    os.chown(data, 65534, -1)
+    data.chmod(0o777)
+    (fault,) = place.find_faults(data)
+    assert f"next, as nobody: chmod 700 {data}," in fault
+
+
+@as_root
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_low_port_needs_root(chosen: Settings) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if lowest < 2:
+        pytest.skip("every port may be taken by everybody here")
+    (fault,) = as_nobody(lambda: list(preflight._ports(replace(chosen, https_port=lowest - 1))))
+    assert fault == (
+        f"port {lowest - 1} on 127.0.0.1: ports below {lowest} are for root;"
+        f" next: run ./scripts/up as root (sudo), or set APPLIANCE_HTTPS_PORT to {lowest} or more"
+    )
+
+
+def test_a_refused_first_start_leaves_nothing_behind(data: Path, chosen: Settings) -> None:
+    with taken(chosen.http_port), pytest.raises(CannotStart, match="already in use"):
+        preflight.check_place(chosen)
+    assert not data.exists()
+    preflight.check_place(chosen)
+    (data / "run").mkdir(parents=True)
+    data.chmod(0o700)
+    with taken(chosen.http_port):
+        preflight.check_place(chosen)  # by whom they are taken, is asked once the lock is held
 
 
 def test_a_file_in_place_of_the_folder(data: Path, chosen: Settings) -> None:
@@ -131,12 +249,13 @@ def test_too_little_disk(data: Path, chosen: Settings) -> None:
     mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "appliance-test", str(data)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("mounting a small disk is not allowed here")
+    data.chmod(0o700)
     try:
         (fault,) = preflight.find_faults(chosen)
     finally:
         subprocess.run(["umount", str(data)], check=True)
     assert fault.startswith(f"data folder {data}: 100 MiB are free on its disk, 512 MiB are needed; next: ")
-    assert f"df -h '{data}'" in fault
+    assert f"df -h {data}`" in fault
 
 
 @pytest.mark.parametrize("length, fits", [(78, True), (79, True), (80, False), (200, False)])

@@ -13,7 +13,7 @@ from appliance.services import accounts
 _BODY = (400, 413, 415)
 
 
-@post("/login", status_code=200, responses=documented(*_BODY, 401, s200=shapes.Session))
+@post("/login", reads=True, status_code=200, responses=documented(*_BODY, 401, s200=shapes.Session))
 async def login(request: ApiRequest, data: shapes.Credentials) -> Response[bytes]:
     """Trade a username and a password for a token. 5 a minute for one account, 20 from one address."""
     request.hold_to(await accounts.login_verdict(request.context, data.username, request.origin))
