@@ -20,6 +20,7 @@ from appliance import addresses, settings
 from appliance.addresses import Paths
 from appliance.ops import supervisor
 from appliance.settings import HOME
+from tests import statuses
 from tests.runtime.servers import operator_environ, temporary_data, until
 
 START_SECONDS = 60.0
@@ -34,6 +35,7 @@ class Running:
         self.paths = Paths(data)
         self.url = f"http://127.0.0.1:{self.settings.http_port}"
         self.log = data.parent / "up.log"
+        self.check_status = statuses.Checker(self.url)
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -68,7 +70,10 @@ class Running:
 
     def client(self, token: str | None = None, **more: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, **more)
+        hooks = {"response": [self.check_status]}
+        return httpx.Client(
+            base_url=self.url, headers=headers, timeout=30, trust_env=False, event_hooks=hooks, **more
+        )
 
     @property
     def admin_password(self) -> str:

@@ -8,19 +8,17 @@ Whoever stops asking for verdicts stops the reading too; the lines under way the
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated, Any
 
 import msgspec
-import pymongo
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from pymongo.errors import PyMongoError
 
 from appliance import logs
 from appliance.errors import FieldError, InternalError, Problem, TooLarge
-from appliance.services import submissions
+from appliance.services import deadlines, submissions
 from appliance.services.context import Context
 from appliance.services.shapes import Submission, SubmissionMeta
 from appliance.services.submissions import Attempt
@@ -92,7 +90,7 @@ async def verdicts(
             number += 1
             if line is not None and not line.strip():
                 continue
-            pending.append(_start(_judge(context, attempt, number, line, decode)))
+            pending.append(deadlines.start(_judge(context, attempt, number, line, decode)))
             while pending and (pending[0].done() or len(pending) >= AT_ONCE):
                 out += _encoded(await pending[0])
                 pending.popleft()
@@ -105,18 +103,6 @@ async def verdicts(
         yield bytes(out)
     finally:
         await asyncio.gather(*pending, return_exceptions=True)
-
-
-def _start(judging: Awaitable[LineVerdict]) -> asyncio.Task[LineVerdict]:
-    """In a context of its own: the batch's deadline in the database is not that of each line."""
-    fresh = contextvars.Context()
-    fresh.run(logs.request_id.set, logs.request_id.get())
-
-    async def run() -> LineVerdict:
-        with pymongo.timeout(mongo.DEADLINE):
-            return await judging
-
-    return asyncio.create_task(run(), context=fresh)
 
 
 async def _judge(

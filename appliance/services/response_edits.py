@@ -7,7 +7,7 @@ from msgspec import UNSET
 from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import BadRequest, Conflict, FieldError, Stale
-from appliance.services import shapes
+from appliance.services import deadlines, shapes
 from appliance.services.context import Context
 from appliance.services.form_states import responses_key, summary_key
 from appliance.services.forms import next_cursor, visible_state
@@ -18,6 +18,8 @@ from appliance.stores.mongo import Document
 from appliance.stores.response_edits import Change
 
 MAX_TAGS = 50
+PIECE = 100
+"""Responses that are changed together: some 200 ms of the embedded database."""
 
 
 async def change(
@@ -75,9 +77,9 @@ async def history(
 
 
 async def bulk(context: Context, caller: Caller, form_id: str, wanted: Bulk) -> BulkDone:
-    """All or, where the answer is an error, none. The same again changes nothing.
+    """In pieces of PIECE responses, each all or none. The same again does what is left, and no more.
 
-    Raises NotFound, Forbidden, BadRequest, Stale.
+    Raises NotFound, Forbidden, BadRequest, and Stale for the first piece that met another change.
     """
     await visible_state(context, caller, form_id, Level.EDIT)
     change, event_type = _change_of(wanted)

@@ -67,7 +67,8 @@ def test_the_document_has_every_path(cast: People) -> None:
     assert found == OPERATIONS
     create = document["paths"]["/api/v1/forms"]["post"]
     assert set(create["responses"]) >= {"201", "400", "401", "403", "415", "422", "429", "503"}
-    assert "application/problem+json" in create["responses"]["422"]["content"]
+    assert create["responses"]["422"] == {"$ref": "#/components/responses/Problem422"}
+    assert "application/problem+json" in document["components"]["responses"]["Problem422"]["content"]
     assert "requestBody" in create
 
 

@@ -120,12 +120,12 @@ assert refused.status_code == 401 and refused.parsed.title == "Not authenticated
 def test_a_generated_client_works(appliance: Running, document: dict[str, Any], tmp_path: Path) -> None:
     source = tmp_path / "openapi.json"
     source.write_text(json.dumps(document))
-    generator = [Path(sys.executable).with_name("openapi-python-client"), "generate"]
+    generator: list[str | Path] = [Path(sys.executable).with_name("openapi-python-client"), "generate"]
     config = tmp_path / "config.json"  # the generator knows no JSON by lines, so clients take it as it comes
     config.write_text(
         json.dumps({"content_type_overrides": {"application/x-ndjson": "application/octet-stream"}})
     )
-    options = ["--path", source, "--output-path", tmp_path / "client", "--config", config]
+    options: list[str | Path] = ["--path", source, "--output-path", tmp_path / "client", "--config", config]
     made = subprocess.run(
         [*generator, *options, "--meta", "none", "--fail-on-warning"],
         env={"PATH": str(Path(sys.executable).parent)},
