@@ -11,6 +11,7 @@ from litestar.handlers.base import BaseRouteHandler
 from appliance.api.requests import ApiRequest
 from appliance.errors import BadRequest, FieldError, Forbidden, Unauthenticated, pointer
 from appliance.services.callers import Callers
+from appliance.stores.limits import Verdict
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -55,8 +56,13 @@ async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -
 async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None:
     """For the submit of public forms, after `perhaps_signed_in`. Raises TooMany."""
     if connection.scope["user"] is None and isinstance(connection, ApiRequest):
-        name = f"submit:{connection.path_params['form_id']}:{connection.origin}"
-        connection.hold_to(await connection.context.limits.take(name, SUBMITS, _MINUTE))
+        connection.hold_to(await count_submit(connection))
+
+
+async def count_submit(request: ApiRequest) -> Verdict:
+    """One more answer to a form from an address."""
+    name = f"submit:{request.path_params['form_id']}:{request.origin}"
+    return await request.context.limits.take(name, SUBMITS, _MINUTE)
 
 
 def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -58,6 +58,7 @@ class LineVerdict(Struct, kw_only=True, omit_defaults=True):
 
 
 Decode = Callable[[bytes], BatchLine]
+Hold = Callable[[], Awaitable[None]]
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | None]:
@@ -77,11 +78,12 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | None]:
 
 
 async def verdicts(
-    context: Context, attempt: Attempt, body: AsyncIterator[bytes], decode: Decode
+    context: Context, attempt: Attempt, body: AsyncIterator[bytes], decode: Decode, hold: Hold
 ) -> AsyncGenerator[bytes]:
     """NDJSON, in the order of the lines. Empty lines are counted but have no verdict.
 
-    `attempt` holds what all lines have in common; `decode` raises BadRequest.
+    `attempt` holds what all lines have in common; `decode` raises BadRequest, `hold`
+    TooMany for a line that is one too many.
     """
     pending: deque[asyncio.Task[LineVerdict]] = deque()
     out, number = bytearray(), 0
@@ -90,7 +92,7 @@ async def verdicts(
             number += 1
             if line is not None and not line.strip():
                 continue
-            pending.append(deadlines.start(_judge(context, attempt, number, line, decode)))
+            pending.append(deadlines.start(_judge(context, attempt, number, line, decode, hold)))
             while pending and (pending[0].done() or len(pending) >= AT_ONCE):
                 out += _encoded(await pending[0])
                 pending.popleft()
@@ -106,11 +108,12 @@ async def verdicts(
 
 
 async def _judge(
-    context: Context, attempt: Attempt, number: int, line: bytes | None, decode: Decode
+    context: Context, attempt: Attempt, number: int, line: bytes | None, decode: Decode, hold: Hold
 ) -> LineVerdict:
     try:
         if line is None:
             raise TooLarge(f"A line has at most {LONGEST} bytes.")
+        await hold()
         given = decode(line)
         one = msgspec.structs.replace(attempt, submission=Submission(given.data, given.meta), key=given.key)
         done, replayed = await submissions.submit(context, one)

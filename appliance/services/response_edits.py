@@ -88,8 +88,13 @@ async def bulk(context: Context, caller: Caller, form_id: str, wanted: Bulk) -> 
         details["value"] = wanted.value
     deed = audit.Entry(caller.user_id, "responses.changed", form_id, details)
     ids = list(dict.fromkeys(wanted.response_ids))
+    changed, found = 0, set[str]()
     async with context.generations.changing(responses_key(form_id), summary_key(form_id)):
-        changed, found = await response_edits.change_many(context.db, form_id, ids, change, deed, event_type)
+        for first in range(0, len(ids), PIECE):
+            piece = ids[first : first + PIECE]
+            work = response_edits.change_many(context.db, form_id, piece, change, deed, event_type)
+            done, there = await deadlines.start(work)
+            changed, found = changed + done, found | there
     missing = [response_id for response_id in ids if response_id not in found]
     return BulkDone(changed, len(found) - changed, missing)
 

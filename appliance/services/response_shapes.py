@@ -36,7 +36,7 @@ class History(Struct):
 class Bulk(Struct, forbid_unknown_fields=True, kw_only=True):
     """`value` is the tag for `tag` and `untag`, the status for `set_status`."""
 
-    response_ids: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=200)]
+    response_ids: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=1000)]
     action: Literal["delete", "restore", "tag", "untag", "set_status"]
     value: Tag | UnsetType = UNSET
 

@@ -16,10 +16,10 @@ from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import HTTPResponseBodyEvent, Receive, Send
 
 from appliance.api.answers import PRIVATE, documented
-from appliance.api.guards import perhaps_signed_in
+from appliance.api.guards import count_submit, perhaps_signed_in
 from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest, decode
-from appliance.errors import TooLarge, UnsupportedType
+from appliance.errors import TooLarge, TooMany, UnsupportedType
 from appliance.services import batches, submissions
 from appliance.services.shapes import Submission
 
@@ -88,7 +88,15 @@ async def submit_batch(request: ApiRequest, form_id: FormId) -> _Streamed:
         address=request.headers.get("x-forwarded-for"),
     )
     await submissions.admit(request.context, attempt)
-    return _Streamed(batches.verdicts(request.context, attempt, _body(request), _decode))
+
+    async def hold() -> None:
+        if request.caller is None and not (verdict := await count_submit(request)).allowed:
+            raise TooMany(
+                "Too many responses of strangers to this form; sign in, or send the rest later.",
+                retry_after=verdict.reset_seconds,
+            )
+
+    return _Streamed(batches.verdicts(request.context, attempt, _body(request), _decode, hold))
 
 
 async def _body(request: ApiRequest) -> AsyncGenerator[bytes]:

@@ -23,6 +23,7 @@ _BODIES = (*_REFUSALS, 413, 415, 422)
 @post(
     "/validate",
     scope="forms:read",
+    reads=True,
     status_code=200,
     guards=[signed_in],
     responses=documented(400, 401, 403, 413, 415, 422, s200=form_shapes.Judged),

@@ -84,7 +84,7 @@ async def list_history(
 async def change_responses(
     request: ApiRequest, form_id: FormId, data: response_shapes.Bulk
 ) -> Response[bytes]:
-    """Delete, restore, tag, untag or set the status of up to 200 responses. It can be repeated."""
+    """Delete, restore, tag, untag or set the status of up to 1,000 responses. It can be repeated."""
     return ok(await response_edits.bulk(request.context, request.signed_in, form_id, data))
 
 
