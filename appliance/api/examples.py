@@ -65,7 +65,7 @@ _READ_BY = {
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "
         "change_response delete_response"
     ),
-    "If-None-Match": "get_form list_responses",
+    "If-None-Match": "get_form list_responses get_response",
     "X-Form-Pin": "submit submit_batch",
     "X-Form-Link": "submit submit_batch",
 }

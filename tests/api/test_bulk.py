@@ -22,7 +22,7 @@ def responses(client: httpx.Client, form_id: str, count: int) -> list[str]:
 
 def bulk(client: httpx.Client, form_id: str, ids: list[str], action: str, value: str | None = None) -> Any:
     body: dict[str, Any] = {"response_ids": ids, "action": action} | ({"value": value} if value else {})
-    answer = client.post(f"/api/v1/forms/{form_id}/responses/bulk", json=body)
+    answer = client.post(f"/api/v1/forms/{form_id}/responses/bulk", json=body, timeout=120)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -65,7 +65,7 @@ def test_two_at_once_do_each_thing_once(appliance: Running, cast: People) -> Non
     def tag(_: int) -> int:
         body = {"response_ids": ids, "action": "tag", "value": "x"}
         with appliance.client(token) as client:
-            answer = client.post(f"/api/v1/forms/{form_id}/responses/bulk", json=body)
+            answer = client.post(f"/api/v1/forms/{form_id}/responses/bulk", json=body, timeout=120)
             assert answer.status_code in (200, 409, 412), answer.text
             return int(answer.json()["changed"]) if answer.status_code == 200 else 0
 
