@@ -35,7 +35,7 @@ def up() -> int:
     steps = Steps()
     chosen = settings.load()
     paths = Paths(chosen.data)
-    lock = take_lock(paths, chosen)
+    lock = take_lock(steps, paths, chosen)
     try:
         _prepare(steps, paths, chosen)
         return Parent(steps, paths, chosen).run()
@@ -58,10 +58,12 @@ class Steps:
             print(f"[{self.seconds:6.2f} s] {text}", flush=True)
 
 
-def take_lock(paths: Paths, chosen: Settings) -> int:
+def take_lock(steps: Steps, paths: Paths, chosen: Settings) -> int:
     """The descriptor that holds the data folder. Raises CannotStart, naming who holds it already."""
+    preflight.check_place(chosen)
     try:
-        folders.create(paths)
+        for line in folders.create(paths):
+            steps.say(line)
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as fault:
         faults = preflight.find_faults(chosen) or [f"{fault.filename}: {fault.strerror}"]
