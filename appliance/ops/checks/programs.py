@@ -15,13 +15,12 @@ MANY_RESTARTS = 3
 @check("supervisor", "the supervisor answers")
 def supervised(situation: Situation) -> Iterator[Fault]:
     if situation.programs is None:
-        yield "error", f"the appliance is not running on {situation.paths.data}", "./scripts/up"
-        for other in instance.find_elsewhere(situation.paths.data):
-            yield (
-                "warning",
-                f"it runs on {other}, which APPLIANCE_DATA here does not name",
-                f"put APPLIANCE_DATA={shlex.quote(str(other))} into {situation.dotenv}",
-            )
+        others = instance.find_elsewhere(situation.paths.data)
+        hint = "".join(
+            f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {situation.dotenv}"
+            for other in others
+        )
+        yield "error", f"the appliance is not running on {situation.paths.data}", f"./scripts/up{hint}"
 
 
 @check("running-settings", "what runs was started with the settings that hold here", needs_running=True)
