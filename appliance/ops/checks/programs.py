@@ -15,10 +15,10 @@ MANY_RESTARTS = 3
 @check("supervisor", "the supervisor answers")
 def supervised(situation: Situation) -> Iterator[Fault]:
     if situation.programs is None:
-        others = instance.find_elsewhere(situation.paths.data)
+        dotenv = situation.dotenv
         hint = "".join(
-            f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {situation.dotenv}"
-            for other in others
+            f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {dotenv}"
+            for other in instance.find_elsewhere(situation.paths.data)
         )
         yield "error", f"the appliance is not running on {situation.paths.data}", f"./scripts/up{hint}"
 
