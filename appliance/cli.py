@@ -1,6 +1,7 @@
 """The command `appliance`. Each command's code is imported when it runs, so that `launch` starts fast.
 
-Exit status: 0 done and well, 1 done and not well, 2 could not be done; for doctor 1 warnings, 2 errors.
+Exit status: 0 done and well, 1 done and not well, 2 refused or could not be done; for doctor 1 warnings,
+2 errors.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from appliance import __version__
 from appliance.errors import CannotStart, SettingError
@@ -19,12 +20,17 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status. A fault that the operator can mend is told without a traceback."""
-    chosen = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, names = _parser()
+    if words and not words[0].startswith("-") and words[0] not in names:
+        parser.error(_unknown(words[0], names))
+    chosen = parser.parse_args(words)
     command: Command = chosen.command
     try:
         return command(chosen)
     except (SettingError, CannotStart) as fault:
-        print(f"appliance: {fault}", file=sys.stderr)
+        for line in str(fault).splitlines():
+            print(f"appliance: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`): no fault. Python would complain again when it flushes.
@@ -34,15 +40,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _parser() -> argparse.ArgumentParser:
+def _unknown(word: str, names: Collection[str]) -> str:
+    import difflib
+
+    shown = [name for name in names if name != "launch"]
+    close = difflib.get_close_matches(word, shown, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(shown)}"
+    return f"there is no command {word!r}; {hint}"
+
+
+def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
+    """The parser and the commands' names."""
     parser = argparse.ArgumentParser(
-        prog="appliance", description="The forms appliance. Settings: docs/settings.md.", allow_abbrev=False
+        prog="appliance",
+        description="The forms appliance. Settings: docs/settings.md.",
+        epilog="Exit status: 0 done and well, 1 done and not well, 2 refused or could not be done;"
+        " of doctor: 1 warnings, 2 errors.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"appliance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     _add(commands, "up", _up, "run in the foreground until Ctrl-C or SIGTERM")
-    launch = _add(commands, "launch", _launch, "become one of the programs (supervisord calls this)")
+    # Without help: supervisord's own way in, which --help does not show.
+    launch = commands.add_parser("launch", description="become one of the programs", allow_abbrev=False)
+    launch.set_defaults(command=_launch)
     launch.add_argument("name", metavar="NAME")
 
     status = _add(commands, "status", _status, "programs, doors, dependencies; exit 1 when it is not up")
@@ -63,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     maintenance.add_argument("state", choices=["on", "off"])
     control = _add(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
-    return parser
+    return parser, commands.choices.keys()
 
 
 def _add_users(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Running:
 
     def client(self, token: str | None = None, **more: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        hooks = {"response": [self.check_status]}
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [self.check_status]}
         return httpx.Client(
             base_url=self.url, headers=headers, timeout=30, trust_env=False, event_hooks=hooks, **more
         )

@@ -10,7 +10,7 @@ from appliance.domain.faults import Faults
 from appliance.domain.field import REFUSED, Accept, Checks, Context, needs, refuse
 from appliance.domain.node import Node
 from appliance.domain.survey_core import MAX_RATES, TEXTS
-from appliance.domain.values import fill, same_key, to_number
+from appliance.domain.values import fill, same_key, to_number, whole
 
 
 def boolean_checks(question: Question, context: Context) -> Checks:
@@ -40,17 +40,16 @@ def rates(node: Node) -> list[object]:
     given = [item.values["value"] for item in node.nodes("rateValues")]
     if given and not node.values.get("autoGenerate"):
         return given
-    low, high, step = _scale(node)
+    low, high, step = scale(node)
     found: list[object] = []
-    value = low
-    while value <= high and len(found) < MAX_RATES:
+    value: int | float | None = low
+    while value is not None and value <= high and len(found) < MAX_RATES and value not in found:
         found.append(value)
-        value = round(low + len(found) * step, 9)
-        value = int(value) if float(value).is_integer() else value
+        value = whole(float(round(low + len(found) * step, 9)))
     return found[:10] if node.text("rateType") == "smileys" else found
 
 
-def _scale(node: Node) -> tuple[float, float, float]:
+def scale(node: Node) -> tuple[float, float, float]:
     """rateCount with one end given stands for the other (QuestionRatingModel.endLoadingFromJson)."""
     low, high, step = node.value("rateMin"), node.value("rateMax"), node.value("rateStep")
     count = node.values.get("rateCount")

@@ -107,14 +107,18 @@ def _number_rules(node: Node, kind: str, locale: str) -> tuple[Rule, ...]:
 
 
 def _is_off_step(value: float, step: float) -> bool:
-    """QuestionTextModel.isStepNumberIncorrect: both scaled to whole numbers first."""
+    """QuestionTextModel.isStepNumberIncorrect: both scaled to whole numbers first.
+
+    A value that its scale makes infinite is off, as NaN !== 0 is true.
+    """
     scale = 1
     while scale < 1_000_000 and (
         _round(step * scale) / scale != step or _round(value * scale) / scale != value
     ):
         scale *= 10
     whole_step = _round(step * scale)
-    return whole_step > 0 and math.fmod(_round(value * scale), whole_step) != 0
+    scaled = _round(value * scale)
+    return whole_step > 0 and (math.isinf(scaled) or math.fmod(scaled, whole_step) != 0)
 
 
 def _round(number: float) -> float:

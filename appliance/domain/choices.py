@@ -113,11 +113,19 @@ def _listed(node: Node) -> list[Node]:
 
 def _values(node: Node, given: list[Node]) -> Iterator[object]:
     yield from (item.values["value"] for item in given)
-    if node.kind == "dropdown" and node.value("choicesMax") > node.value("choicesMin"):
+    if node.kind == "dropdown":
         step = node.value("choicesStep") or 1
-        count = int((node.value("choicesMax") - node.value("choicesMin")) / step) + 1
-        for place in range(min(count, MAX_CHOICES)):
+        for place in range(ranged(node)):
             yield node.value("choicesMin") + place * step
+
+
+def ranged(node: Node) -> int:
+    """How many choices there are from choicesMin to choicesMax."""
+    known = properties("dropdown")
+    low, high, step = (
+        node.values.get(name, known[name].default) for name in ("choicesMin", "choicesMax", "choicesStep")
+    )
+    return int(min((high - low) / (step or 1), MAX_CHOICES - 1)) + 1 if high > low else 0
 
 
 def _special(node: Node) -> Iterator[object]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
 from appliance.domain.answer_matrix import cells
+from appliance.domain.answer_scale import scale
 from appliance.domain.answer_text import NUMBERS, input_type
 from appliance.domain.bounds import key_fault
-from appliance.domain.choices import MAX_CHOICES
+from appliance.domain.choices import MAX_CHOICES, ranged
 from appliance.domain.dates import KINDS, parse_limit
+from appliance.domain.effort import MAX_TOTAL_WEIGHT
 from appliance.domain.element import collect
 from appliance.domain.faults import Faults
 from appliance.domain.node import Node
-from appliance.domain.pattern import compile_pattern
 from appliance.domain.survey_core import is_a, is_class, properties
+from appliance.domain.validator import regex
 from appliance.domain.values import SPACE, js_text, same_key, to_number
 
 MAX_BYTES: Final = 512 * 1024
@@ -26,9 +30,12 @@ MAX_TEXT: Final = 64 * 1024
 MAX_QUESTIONS: Final = 1_000
 """Questions, matrix columns and items of multipletext together."""
 MAX_CELLS: Final = 20_000
-"""Rows times columns of one matrix."""
+"""Rows times columns of all matrices; those in a detail panel count once for each row around them."""
 MAX_SHARED_CHOICES: Final = 100_000
-"""Choices of matrices, counted once for each column that shows them."""
+"""Choices that are more than the definition spells out: those of a matrix, counted once for each column that
+shows them, and those from choicesMin to choicesMax."""
+MAX_SHARED_BYTES: Final = 1024 * 1024
+"""Of the values of matrices' choices, counted in the same way."""
 MAX_NAME: Final = 200
 
 _NAMED: Final = frozenset({"matrixdropdowncolumn", "multipletextitem"})
@@ -51,22 +58,19 @@ _RANGES: Final = (
 
 def check_definition(survey: Node, faults: Faults) -> None:
     """Adds a fault for each thing in a readable definition that cannot be used."""
-    count = shared = 0
-    for node in survey.walk():
+    nodes = list(survey.walk())
+    for node in nodes:
         if faults.full:
             return
-        shared += _shared_choices(node)
-        count += is_a(node.kind, "question") or node.kind in _NAMED
         if is_a(node.kind, "itemvalue"):
             continue
         for one in _judged(node):
             _check_ranges(one, faults)
             _check_lists(one, faults)
             _check_kind(one, faults)
-    if count > MAX_QUESTIONS:
-        faults.add(survey.path, f"{count} questions; a form may have {MAX_QUESTIONS}")
-    if shared > MAX_SHARED_CHOICES:
-        faults.add(survey.path, f"{shared} choices in matrix cells; a form may have {MAX_SHARED_CHOICES}")
+    _check_totals(survey.path, nodes, faults)
+    _check_patterns(nodes, faults)
+    _check_cells(survey, 1, 0, faults)
     if survey.nodes("pages") and survey.nodes("elements"):
         faults.add(
             survey.at("elements"), "a survey has pages or elements, not both: survey-core drops one of them"
@@ -77,13 +81,65 @@ def check_definition(survey: Node, faults: Faults) -> None:
         _check_names(scope, faults)
 
 
+def _check_totals(path: str, nodes: list[Node], faults: Faults) -> None:
+    for count, most, what in (
+        (sum(map(_is_question, nodes)), MAX_QUESTIONS, "questions"),
+        (sum(map(_shared_choices, nodes)), MAX_SHARED_CHOICES, "choices in matrix cells and number ranges"),
+        (sum(map(_shared_bytes, nodes)), MAX_SHARED_BYTES, "bytes of choices in matrix cells"),
+    ):
+        if count > most:
+            faults.add(path, f"{count} {what}; a form may have {most}")
+
+
+def _is_question(node: Node) -> bool:
+    return is_a(node.kind, "question") or node.kind in _NAMED
+
+
 def _shared_choices(node: Node) -> int:
-    """Choices of a matrix times the columns that have none of their own."""
+    """Choices of a matrix times the columns that have none of their own; those that a range makes."""
+    if is_a(node.kind, "matrixdropdownbase"):
+        return len(node.nodes("choices")) * _sharing(node)
+    return ranged(node) if "choicesMax" in properties(node.kind) or "choicesMax" in node.values else 0
+
+
+def _sharing(matrix: Node) -> int:
+    return sum(not column.values.get("choices") for column in matrix.nodes("columns"))
+
+
+def _shared_bytes(node: Node) -> int:
     if not is_a(node.kind, "matrixdropdownbase"):
         return 0
-    return len(node.nodes("choices")) * sum(
-        not column.values.get("choices") for column in node.nodes("columns")
-    )
+    values = (js_text(choice.values.get("value")) for choice in node.nodes("choices"))
+    return sum(len(json.dumps(value)) for value in values) * _sharing(node)
+
+
+def _check_patterns(nodes: list[Node], faults: Faults) -> None:
+    """Each compiles as it will be used, and all together are not too many to keep."""
+    total = 0
+    for node in nodes:
+        if node.kind != "regexvalidator":
+            continue
+        try:
+            total += regex(node).weight
+        except ValueError as fault:
+            faults.add(node.at("regex"), f"this pattern cannot be used: {fault}")
+        if total > MAX_TOTAL_WEIGHT or faults.full:
+            message = f"the patterns up to this one have {total} places; a form may have {MAX_TOTAL_WEIGHT}"
+            faults.add(node.at("regex"), message)
+            return
+
+
+def _check_cells(node: Node, rows: int, count: int, faults: Faults) -> int:
+    """`count` and the cells below `node`, which shows in `rows` rows; a fault where it is too much."""
+    if node.kind in ("matrix", "matrixdropdown"):
+        rows *= len(node.nodes("rows"))
+        before, count = count, count + rows * len(node.nodes("columns"))
+        if before <= MAX_CELLS < count:
+            message = f"{count} cells, with the matrices before it; a form may have {MAX_CELLS}"
+            faults.add(node.at("rows"), message)
+    for child in node.children():
+        count = _check_cells(child, rows, count, faults)
+    return count
 
 
 def _judged(node: Node) -> list[Node]:
@@ -157,8 +213,11 @@ def _check_ranges(node: Node, faults: Faults) -> None:
         least, most = _limit(node, low), _limit(node, high)
         if least is None or most is None or (zero_is_none and not (least and most)):
             continue
+        at = node.at(low if low in node.values else high)
         if least > most:
-            faults.add(node.at(low if low in node.values else high), f"{low} is greater than {high}")
+            faults.add(at, f"{low} is greater than {high}")
+        elif isinstance(least, float) and isinstance(most, int | float) and math.isinf(most - least):
+            faults.add(at, f"{low} is too far from {high}")
 
 
 def _limit(node: Node, name: str) -> Any:
@@ -200,14 +259,8 @@ def _value_fault(value: object, *, as_name: bool) -> str | None:
 
 
 def _check_kind(node: Node, faults: Faults) -> None:
-    if node.kind == "regexvalidator":
-        _check_regex(node, faults)
-    elif node.kind in ("text", "multipletextitem"):
+    if node.kind in ("text", "multipletextitem"):
         _check_text(node, faults)
-    elif node.kind in ("matrixdropdown", "matrix"):
-        cells = len(node.nodes("rows")) * len(node.nodes("columns"))
-        if cells > MAX_CELLS:
-            faults.add(node.at("rows"), f"{cells} cells; a matrix may have {MAX_CELLS}")
     fetched = node.values.get("choicesByUrl")
     if isinstance(fetched, Node) and fetched.values.get("url"):
         faults.add(
@@ -224,21 +277,13 @@ def _check_values(node: Node, faults: Faults) -> None:
     for name in ("maxRowCount", "maxPanelCount"):
         if name in node.values and node.values[name] < 1:
             faults.add(node.at(name), "at least 1")
-    if is_a(node.kind, "question") or node.kind in _NAMED:
+    if node.kind == "rating" and not all(map(math.isfinite, scale(node))):
+        faults.add(node.at("rateCount"), "with so many steps the scale has no end")
+    if _is_question(node):
         value_name = node.values.get("valueName")
         message = name_fault(js_text(value_name)) if value_name else None
         if message is not None:
             faults.add(node.at("valueName"), message)
-
-
-def _check_regex(node: Node, faults: Faults) -> None:
-    source = node.values.get("regex")
-    if source is None or source == "":
-        return
-    try:
-        compile_pattern(js_text(source))
-    except ValueError as fault:
-        faults.add(node.at("regex"), f"this pattern cannot be used: {fault}")
 
 
 def _check_text(node: Node, faults: Faults) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.domain.effort import MAX_EFFORT
 from appliance.errors import FieldError, Invalid
 
 MOST = 50
@@ -9,16 +10,24 @@ MOST = 50
 
 
 class Faults:
-    """Faults by JSON Pointer, in the order found, at most MOST."""
+    """Faults by JSON Pointer, in the order found, at most MOST; and the effort left to look for more."""
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "left")
 
     def __init__(self) -> None:
         self.found: list[FieldError] = []
+        self.left = MAX_EFFORT
 
     def add(self, path: str, message: str) -> None:
         if len(self.found) < MOST:
             self.found.append(FieldError(path, message))
+
+    def spend(self, steps: int) -> bool:
+        """Takes the steps from those left; False, and nothing taken, if they are not there."""
+        if steps > self.left:
+            return False
+        self.left -= steps
+        return True
 
     @property
     def full(self) -> bool:

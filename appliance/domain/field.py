@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from appliance.domain.bounds import name_of
+from appliance.domain.effort import size
 from appliance.domain.element import Elements, Question
 from appliance.domain.faults import Faults, token
 from appliance.domain.survey_core import COMMENT, TEXTS
@@ -26,11 +27,16 @@ class Refused(enum.Enum):
 
 REFUSED: Final = Refused.TOKEN
 """The answer was not taken; a fault says why."""
+TOO_LONG: Final = "too long to be matched with this question's pattern and rules; shorten it"
+_SHORT: Final = 200
+"""Steps of an answer whose rules are not worth counting."""
 
 Accept = Callable[[Any, str, Faults], object]
 """Checks the type of an answer that is not empty; gives it as stored, or adds a fault and gives REFUSED."""
 Rule = Callable[[Any], str | None]
 """The message for a stored answer that breaks the rule."""
+Validator = Callable[[Any, Faults], str | None]
+"""The same, for rules whose effort has to be taken from what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Field:
 
     question: Question
     checks: Checks
-    validators: tuple[Rule, ...]
+    validators: tuple[Validator, ...]
     required: str | None
     """The message when there is no answer, if there must be one."""
     step: str = field(default="")
@@ -102,6 +108,10 @@ class Field:
             self._judge(stored, data, path, faults)
 
     def _judge(self, stored: Any, data: Mapping[str, Any], path: str, faults: Faults) -> None:
+        steps = size(stored)
+        if steps > _SHORT and not faults.spend(steps * (len(self.checks.rules) + len(self.validators))):
+            faults.add(path, TOO_LONG)
+            return
         found = [self.required] if self.required is not None and is_blank(stored) else []
         checks = self.checks
         if checks.needs_comment is not None and checks.needs_comment(
@@ -113,7 +123,7 @@ class Field:
             if message is not None:
                 found.append(message)
         if not found:
-            found = [message for rule in self.validators if (message := rule(stored)) is not None]
+            found = [message for rule in self.validators if (message := rule(stored, faults)) is not None]
         for message in found:
             faults.add(path, message)
 

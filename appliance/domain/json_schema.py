@@ -7,7 +7,7 @@ dates, texts counted in UTF-16 units, or unique columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from appliance.domain.answer_choice import takes_many
@@ -43,28 +43,37 @@ def json_schema(form: Form) -> Schema:
 
 
 def _object(elements: Elements, context: Context) -> Schema:
-    known: dict[str, Any] = {}
+    shared: dict[str, list[Schema]] = {}
+    comments: dict[str, Schema] = {}
     required: dict[str, None] = {}
     for question in elements.questions:
         if question.kind not in _SCHEMAS:
             continue
         schema = _titled(question, context, _SCHEMAS[question.kind](question, context))
-        known[question.key] = {"allOf": [known[question.key], schema]} if question.key in known else schema
+        shared.setdefault(question.key, []).append(schema)
         if question.is_required or (_must_be(schema) and not question.lenient):
             required[question.key] = None
         if has_comment(question.node, context):
-            known[question.key + COMMENT] = _limited({"type": "string"}, context.max_comment)
+            comments[question.key + COMMENT] = _limited({"type": "string"}, context.max_comment)
+    known = {key: all_of[0] if len(all_of) == 1 else {"allOf": all_of} for key, all_of in shared.items()}
+    known.update(comments)
     found: Schema = {"type": "object", "properties": known, "additionalProperties": False}
     if required:
         found["required"] = list(required)
-    groups = [
-        {"anyOf": [{"required": [one.key]} for one in group.questions if one.kind in _SCHEMAS]}
-        for group in elements.groups
-        if group.is_required
-    ]
+    groups = list(_groups(elements))
     if groups:
         found["allOf"] = groups
     return found
+
+
+def _groups(elements: Elements) -> Iterator[Schema]:
+    """Required panels. One around another says nothing new: the inner one comes first and is enough."""
+    told: set[str] = set()
+    for group in elements.groups:
+        keys = [one.key for one in group.questions if one.kind in _SCHEMAS]
+        if keys and group.is_required and told.isdisjoint(keys):
+            told.update(keys)
+            yield {"anyOf": [{"required": [key]} for key in keys]}
 
 
 def _must_be(schema: Mapping[str, Any]) -> bool:
@@ -189,11 +198,7 @@ def _matrix(question: Question, context: Context) -> Schema:
     cell: Schema = {"enum": [one.values["value"] for one in node.nodes("columns")]}
     if node.text("cellType") == "checkbox":
         cell = {"type": "array", "items": cell, "uniqueItems": True}
-    schema: Schema = {
-        "type": "object",
-        "properties": {js_text(row.values["value"]): cell for row in node.nodes("rows")},
-        "additionalProperties": False,
-    }
+    schema = _rows([js_text(row.values["value"]) for row in node.nodes("rows")], cell)
     if node.flag("eachRowRequired") and not question.lenient and not node.values.get("rowsVisibleIf"):
         sure = [js_text(row.values["value"]) for row in node.nodes("rows") if not row.values.get("visibleIf")]
         schema.update({"required": sure} if sure else {})
@@ -209,15 +214,19 @@ def _matrixdropdown(question: Question, context: Context) -> Schema:
         js_text(row.values["value"]): conditional or bool(row.values.get("visibleIf"))
         for row in node.nodes("rows")
     }
-    schema: Schema = {
-        "type": "object",
-        "properties": {name: loose if unsure else strict for name, unsure in rows.items()},
-        "additionalProperties": False,
-    }
     sure = [name for name, unsure in rows.items() if not unsure]
+    schema = _rows(list(rows), strict if len(sure) == len(rows) else loose)
     if "required" in strict and sure:
         schema["required"] = sure
+    demands = {name: strict[name] for name in ("required", "allOf") if name in strict}
+    if demands and 0 < len(sure) < len(rows):
+        schema["allOf"] = [{"properties": dict.fromkeys(sure, demands)}]
     return schema
+
+
+def _rows(names: list[str], row: Schema) -> Schema:
+    """An object of rows, the schema of a row told once: there may be thousands."""
+    return {"type": "object", "propertyNames": {"enum": names}, "additionalProperties": row}
 
 
 def _matrixdynamic(question: Question, context: Context) -> Schema:

@@ -67,10 +67,14 @@ class Node:
     def walk(self) -> Iterator[Node]:
         """This node and all below, in the order they were written."""
         yield self
+        for child in self.children():
+            yield from child.walk()
+
+    def children(self) -> Iterator[Node]:
         for value in self.values.values():
             for child in value if isinstance(value, list) else (value,):
                 if isinstance(child, Node):
-                    yield from child.walk()
+                    yield child
 
 
 @dataclass(frozen=True, slots=True)

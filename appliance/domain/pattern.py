@@ -7,10 +7,12 @@ the server. RE2 never backtracks; what it cannot do (look-around, back-reference
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import re2
+
+from appliance.domain.effort import MAX_WEIGHT, weight
 
 _SPACE: Final = r"\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}"
 _ANY: Final = r"[^\n\r\x{2028}\x{2029}]"
@@ -22,7 +24,18 @@ _QUANTIFIER: Final = re.compile(r"[*+?]|\{[0-9]+(?:,[0-9]*)?\}")
 _REFUSED: Final = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
 
 
-def compile_pattern(source: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Says whether it is found in a text, in at most `weight` steps a byte."""
+
+    weight: int
+    _found: Any
+
+    def __call__(self, text: str) -> bool:
+        return self._found.search(text) is not None
+
+
+def compile_pattern(source: str, *, ignore_case: bool = False) -> Pattern:
     """`new RegExp(source).test`. Raises ValueError with a reason for the author of the pattern.
 
     A `.` is a code point, where JavaScript without the u flag counts UTF-16 units: one emoji is one `.` here.
@@ -31,12 +44,17 @@ def compile_pattern(source: str, *, ignore_case: bool = False) -> Callable[[str]
     options.max_mem = _MEMORY
     options.log_errors = False
     options.case_sensitive = not ignore_case
+    options.never_capture = True  # what a group matched is not asked for, and to know it takes the slower NFA
+    translated = _translate(source)
     try:
-        found = re2.compile(_translate(source), options)
+        found = re2.compile(translated, options)
     except re2.error as fault:
         reason = fault.args[0] if fault.args else "unreadable"
         raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
-    return lambda text: found.search(text) is not None
+    heavy = weight(translated.replace(_SPACE, r"\s"))
+    if heavy > MAX_WEIGHT:
+        raise ValueError(f"too large: {heavy} places, repetitions written out; it may have {MAX_WEIGHT}")
+    return Pattern(heavy, found)
 
 
 def _translate(source: str) -> str:

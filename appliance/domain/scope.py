@@ -104,7 +104,7 @@ def build_scope(elements: Elements, context: Context, computed: frozenset[str] =
     return Scope(
         by_key,
         tuple(one for one in fields if one.demands),
-        tuple(_group(one, context) for one in elements.groups if one.is_required),
+        tuple(_group(one, context) for one in elements.groups if one.is_required and _can_answer(one)),
         computed | _derived(elements),
         frozenset(one.key for one in elements.questions if one.kind in VOICELESS),
     )
@@ -120,6 +120,11 @@ def _field(question: Question, context: Context) -> Field:
         required if question.is_required else None,
         token(question.key),
     )
+
+
+def _can_answer(group: Group) -> bool:
+    """A required panel of nothing but texts and pictures asks for nothing."""
+    return any(one.kind in _CHECKS for one in group.questions)
 
 
 def _group(group: Group, context: Context) -> tuple[tuple[str, ...], str]:

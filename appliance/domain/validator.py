@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from appliance.domain.field import Rule
+from appliance.domain.effort import bytes_of
+from appliance.domain.faults import Faults
+from appliance.domain.field import TOO_LONG, Validator
 from appliance.domain.node import Node
-from appliance.domain.pattern import compile_pattern
+from appliance.domain.pattern import Pattern, compile_pattern
 from appliance.domain.survey_core import TEXTS
 from appliance.domain.values import fill, is_blank, js_length, js_text, to_number
 
@@ -19,14 +21,14 @@ is_email: Final = compile_pattern(
 """EmailValidator.re of survey-core."""
 
 
-def validators(nodes: Iterable[Node], locale: str) -> tuple[Rule, ...]:
+def validators(nodes: Iterable[Node], locale: str) -> tuple[Validator, ...]:
     """One rule a validator that can fail an answer; a warning or a hint cannot."""
     wanted = (node for node in nodes if (node.values.get("notificationType") or "error") == "error")
     made = (_MAKERS[node.kind](node, node.text("text", locale)) for node in wanted if node.kind in _MAKERS)
     return tuple(made)
 
 
-def _numeric(node: Node, text: str) -> Rule:
+def _numeric(node: Node, text: str) -> Validator:
     low, high = node.value("minValue"), node.value("maxValue")
     name = TEXTS["value"]
     if low is not None and high is not None:
@@ -36,7 +38,7 @@ def _numeric(node: Node, text: str) -> Rule:
             TEXTS["numericMax" if low is None else "numericMin"], name, high if low is None else low
         )
 
-    def rule(value: Any) -> str | None:
+    def rule(value: Any, _: Faults) -> str | None:
         if is_blank(value):
             return None
         number = to_number(value)
@@ -47,7 +49,7 @@ def _numeric(node: Node, text: str) -> Rule:
     return rule
 
 
-def _text(node: Node, text: str) -> Rule:
+def _text(node: Node, text: str) -> Validator:
     low, high = node.value("minLength"), node.value("maxLength")
     no_digits = not node.flag("allowDigits")
     if low > 0 and high > 0:
@@ -57,7 +59,7 @@ def _text(node: Node, text: str) -> Rule:
             TEXTS["textMinLength" if low > 0 else "textMaxLength"], low if low > 0 else high
         )
 
-    def rule(value: Any) -> str | None:
+    def rule(value: Any, _: Faults) -> str | None:
         if is_blank(value):
             return None
         if no_digits and js_text(value)[-1:] in tuple("0123456789"):
@@ -70,10 +72,10 @@ def _text(node: Node, text: str) -> Rule:
     return rule
 
 
-def _answer_count(node: Node, text: str) -> Rule:
+def _answer_count(node: Node, text: str) -> Validator:
     low, high = node.value("minCount"), node.value("maxCount")
 
-    def rule(value: Any) -> str | None:
+    def rule(value: Any, _: Faults) -> str | None:
         if not isinstance(value, list) or not value:
             return None
         if low and len(value) < low:
@@ -85,25 +87,31 @@ def _answer_count(node: Node, text: str) -> Rule:
     return rule
 
 
-def _regex(node: Node, text: str) -> Rule:
-    source = js_text(node.values.get("regex") or "")
-    matches = compile_pattern(source, ignore_case=node.flag("caseInsensitive"))
+def regex(node: Node) -> Pattern:
+    """The pattern of a regex validator, as it will be used. Raises ValueError."""
+    return compile_pattern(js_text(node.values.get("regex") or ""), ignore_case=node.flag("caseInsensitive"))
 
-    def rule(value: Any) -> str | None:
-        if not source or is_blank(value):
+
+def _regex(node: Node, text: str) -> Validator:
+    matches = regex(node)
+
+    def rule(value: Any, faults: Faults) -> str | None:
+        if is_blank(value):
             return None
-        items = [*value, value] if isinstance(value, list) else [value]
-        return None if all(matches(js_text(item)) for item in items) else text
+        texts = [js_text(item) for item in ([*value, value] if isinstance(value, list) else [value])]
+        if not faults.spend(matches.weight * sum(map(bytes_of, texts))):
+            return TOO_LONG
+        return None if all(map(matches, texts)) else text
 
     return rule
 
 
-def _email(node: Node, text: str) -> Rule:
+def _email(node: Node, text: str) -> Validator:
     message = text or TEXTS["invalidEmail"]
-    return lambda value: None if not value or is_email(js_text(value)) else message
+    return lambda value, _: None if not value or is_email(js_text(value)) else message
 
 
-_MAKERS: Final[dict[str, Callable[[Node, str], Rule]]] = {
+_MAKERS: Final[dict[str, Callable[[Node, str], Validator]]] = {
     "numericvalidator": _numeric,
     "textvalidator": _text,
     "answercountvalidator": _answer_count,

@@ -98,7 +98,7 @@ def _js_float(number: float) -> str:
 
 def js_length(text: str) -> int:
     """String.length: UTF-16 code units."""
-    return len(text) if text.isascii() else len(text) + sum(char > "\uffff" for char in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def same_key(value: object) -> str:

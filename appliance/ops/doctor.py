@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict
 
 from appliance import settings
-from appliance.errors import SettingError
-from appliance.ops import checks
+from appliance.errors import CannotStart, SettingError
+from appliance.ops import checks, instance
 from appliance.ops.findings import Finding, Situation
+from appliance.runtime import place
 
 UNREADABLE = "settings"
 """The check that comes before all others: without settings there is nothing to look at."""
@@ -29,11 +30,25 @@ def run(*, as_json: bool) -> int:
 def examine(situation: Situation | None = None) -> list[Finding]:
     """Every check's findings, in the order of the table."""
     try:
-        situation = situation or Situation(settings.load())
+        situation = situation or _look()
+    except CannotStart as fault:
+        return [Finding("data-folder", "error", *_parts(str(fault)))]
     except SettingError as fault:
         return [Finding(UNREADABLE, "error", str(fault), "correct it; docs/settings.md lists every setting")]
     parsed = Finding(UNREADABLE, "ok", "every setting can be used")
     return [parsed, *(finding for check in checks.CHECKS for finding in check.run(situation))]
+
+
+def _look() -> Situation:
+    chosen = settings.load()
+    place.check_readable(chosen.data)
+    return Situation(instance.find_settings(chosen), chosen)
+
+
+def _parts(fault: str) -> tuple[str, str]:
+    """A fault's text and the next command in it."""
+    meaning, _, after = fault.partition("; next: ")
+    return meaning, after
 
 
 def _print(found: list[Finding]) -> None:
@@ -41,7 +56,10 @@ def _print(found: list[Finding]) -> None:
         print(f"{finding.severity:<8} {finding.check:<15} {finding.meaning}")
         if finding.next:
             print(f"{'':<24} next: {finding.next}")
-    worst = [
-        f"{sum(each.severity == severity for each in found)} {severity}s" for severity in ("error", "warning")
-    ]
-    print(f"\n{', '.join(worst)}; docs/doctor.md explains each check")
+    worst = ", ".join(_count(severity, found) for severity in ("error", "warning"))
+    print(f"\n{worst}; docs/doctor.md explains each check")
+
+
+def _count(severity: str, found: list[Finding]) -> str:
+    count = sum(each.severity == severity for each in found)
+    return f"{count} {severity}" + ("" if count == 1 else "s")

@@ -34,6 +34,9 @@ class Situation:
     """What the checks look at. What takes asking is asked once, when the first check wants it."""
 
     settings: Settings
+    """As the running appliance has them."""
+    here: Settings
+    """As this command was given them."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     dotenv: Path = HOME / ".env"
     now: Clock = utc_now

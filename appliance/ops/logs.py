@@ -21,17 +21,22 @@ from appliance.clock import Clock
 from appliance.errors import CannotStart
 from appliance.ops.log_lines import Line, Parser, Wanted, as_json_line, as_text
 from appliance.ops.log_tail import Tail
+from appliance.runtime import place, programs
 
 POLL_SECONDS = 0.2
 
 
 def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
     """Print and, if asked, follow until interrupted. Raises CannotStart, SettingError."""
-    folder = Paths(settings.load().data).logs
+    data = settings.load().data
+    place.check_readable(data)
+    folder = Paths(data).logs
     if not folder.is_dir():
         raise CannotStart(f"there are no logs in {folder} yet; next: ./scripts/up")
+    _check_programs(folder, wanted)
     if not follow:
-        _show(read(folder, wanted, lines), as_json=as_json)
+        if not _show(read(folder, wanted, lines), as_json=as_json):
+            print("no line matches", file=sys.stderr)
         return 0
     # Opened before the past is read, and the past ends where it begins: no line is lost or shown twice.
     with Tail(folder, wanted) as tail:
@@ -39,6 +44,15 @@ def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
         while True:
             _show(tail.read(), as_json=as_json)
             time.sleep(POLL_SECONDS)
+
+
+def _check_programs(folder: Path, wanted: Wanted) -> None:
+    """Raises CannotStart for a name that no log file has and that is no program's either."""
+    written = {path.stem for path in folder.glob("*.log")}
+    known = written | {re.sub(r"-\d+$", "", name) for name in written} | programs.STOP_SIGNALS.keys()
+    for name in wanted.programs:
+        if name not in known:
+            raise CannotStart(f"there are no logs of {name!r}; there are those of {', '.join(sorted(known))}")
 
 
 def parse_since(text: str, *, now: Clock = clock.utc_now) -> float:
@@ -64,8 +78,8 @@ def read(
 
     `until` bounds a file to its first bytes.
     """
-    programs = _files(folder, wanted)
-    merged = heapq.merge(*(_read_program(name, files, wanted, until or {}) for name, files in programs))
+    sources = _files(folder, wanted)
+    merged = heapq.merge(*(_read_program(name, files, wanted, until or {}) for name, files in sources))
     chosen = (line for line in merged if wanted.takes(line))
     return deque(chosen, maxlen=lines) if lines and wanted.since is None else chosen
 
@@ -97,7 +111,10 @@ def _read_program(name: str, files: list[Path], wanted: Wanted, until: Mapping[P
             continue  # rotated away meanwhile
 
 
-def _show(lines: Iterable[Line], *, as_json: bool) -> None:
-    for line in lines:
+def _show(lines: Iterable[Line], *, as_json: bool) -> int:
+    """How many lines there were."""
+    count = 0
+    for count, line in enumerate(lines, 1):  # noqa: B007 - wanted after the loop
         sys.stdout.write((as_json_line(line) if as_json else as_text(line)) + "\n")
     sys.stdout.flush()
+    return count

@@ -5,11 +5,14 @@ from __future__ import annotations
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
+from appliance.runtime import place
 
 
 def run(*, on: bool) -> int:
     """Takes effect with the next request. Raises CannotStart when the data folder cannot be written."""
-    mark = Paths(settings.load().data).maintenance
+    data = settings.load().data
+    place.check_readable(data)
+    mark = Paths(data).maintenance
     try:
         if on:
             mark.touch()
@@ -19,5 +22,9 @@ def run(*, on: bool) -> int:
         raise CannotStart(
             f"{mark}: {fault.strerror}; the appliance's user may, once ./scripts/up has run"
         ) from None
-    print("maintenance is on: `appliance maintenance off` ends it" if on else "maintenance is off")
+    print(
+        "maintenance is on; next: ./scripts/appliance maintenance off, which ends it"
+        if on
+        else "maintenance is off"
+    )
     return 0

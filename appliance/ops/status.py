@@ -9,9 +9,10 @@ from typing import Any
 from appliance import __version__, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.ops import front, supervisor, trees
+from appliance.ops import front, instance, supervisor, trees
 from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
+from appliance.runtime import place
 from appliance.settings import Settings
 
 TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
@@ -19,7 +20,9 @@ TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or in
 
 def run(*, as_json: bool) -> int:
     """0 when every program runs and /readyz says 200, else 1. Raises SettingError."""
-    report = collect(settings.load())
+    chosen = settings.load()
+    place.check_readable(chosen.data)
+    report = collect(chosen)
     if as_json:
         print(json.dumps(report, indent=2))
     else:
@@ -27,17 +30,21 @@ def run(*, as_json: bool) -> int:
     return 0 if report["up"] else 1
 
 
-def collect(chosen: Settings) -> dict[str, Any]:
-    """The whole state as JSON-able values."""
+def collect(here: Settings) -> dict[str, Any]:
+    """The whole state as JSON-able values. What runs was not always started with the settings `here`."""
+    chosen = instance.find_settings(here)
+    paths = Paths(chosen.data)
     report: dict[str, Any] = {
         "up": False,
         "version": __version__,
+        "maintenance": paths.maintenance.exists(),
+        "differences": instance.differences(chosen, here),
         "data": str(chosen.data),
         "doors": doors(chosen),
         "database": describe_database(chosen),
     }
     try:
-        programs = supervisor.ask(Paths(chosen.data))
+        programs = supervisor.ask(paths)
     except NotRunning as fault:
         return {**report, "programs": [], "ready": None, "problem": str(fault)}
     ready = front.ask(chosen)
@@ -93,6 +100,10 @@ def _describe(program: Program) -> dict[str, Any]:
 def _print(report: dict[str, Any]) -> None:
     database = report["database"]
     print(f"appliance {report['version']}: {'up' if report['up'] else 'NOT UP'}")
+    if report["maintenance"]:
+        print("maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off")
+    for difference in report["differences"]:
+        print(f"it runs with {difference}; {instance.ADVICE}")
     print(f"data      {report['data']}")
     print(f"doors     {'  '.join(report['doors'])}")
     print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
@@ -104,7 +115,7 @@ def _print(report: dict[str, Any]) -> None:
     if report["problem"]:
         print(f"\n{report['problem']}")
     elif not report["up"]:
-        print("\nnext: appliance doctor")
+        print("\nnext: ./scripts/appliance doctor")
 
 
 def _print_programs(programs: list[dict[str, Any]]) -> None:

@@ -47,6 +47,7 @@ def find_faults(settings: Settings) -> list[str]:
         *_path(settings.data),
         *_disk(settings.data),
         *_ports(settings),
+        *_outside_servers(settings),
         *_programs(settings),
         *_open_files(),
     ]
@@ -124,6 +125,27 @@ def _find_bind_fault(address: str, port: int) -> OSError | None:
     except OSError as fault:
         return fault
     return None
+
+
+def _outside_servers(settings: Settings) -> Iterator[str]:
+    """Whether the drivers can read the addresses; what they say of them may hold the password."""
+    hint = "next: correct it; in a password write % : / ? # [ ] @ as %25 %3A %2F %3F %23 %5B %5D %40"
+    # mongodb+srv:// is not read here: the driver would ask the DNS, which may be away.
+    if settings.mongodb_uri and settings.mongodb_uri.startswith("mongodb://"):
+        from pymongo.errors import PyMongoError
+        from pymongo.uri_parser import parse_uri
+
+        try:
+            parse_uri(settings.mongodb_uri)
+        except (PyMongoError, ValueError):
+            yield f"MONGODB_URI is no address that the MongoDB driver can read; {hint}"
+    if settings.redis_uri:
+        from redis.connection import parse_url
+
+        try:
+            parse_url(settings.redis_uri)  # type: ignore[no-untyped-call]
+        except ValueError:
+            yield f"REDIS_URL is no address that the Redis client can read; {hint}"
 
 
 def _programs(settings: Settings) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import time
 from urllib.parse import urlsplit
@@ -12,8 +13,8 @@ EVERY = 10.0
 
 
 class Readiness:
-    def __init__(self, front: str) -> None:
-        self.front = front
+    def __init__(self, front: str, *, timeout: float = 2.0) -> None:
+        self.front, self.timeout = front, timeout
         self.said = time.monotonic()
 
     def ask(self) -> tuple[bool, str | None]:
@@ -26,26 +27,38 @@ class Readiness:
             return False, f"not ready yet: {state}; see ./scripts/appliance status"
         return False, None
 
+    def find_up(self, dependency: str) -> bool | None:
+        """Whether the dependency is up; None when nobody answers who knows."""
+        try:
+            _, body = self._fetch()
+            status = json.loads(body)["dependencies"][dependency]["status"]
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return None
+        return bool(status == "up")
+
     def _probe(self) -> str | None:
         try:
-            connection = self._connect()
-            try:
-                connection.request("GET", "/readyz")
-                answer = connection.getresponse()
-                body = answer.read(500).decode("utf-8", "replace")
-            finally:
-                connection.close()
+            status, body = self._fetch()
         except (OSError, http.client.HTTPException) as fault:
             return f"{self.front} does not answer ({fault})"
-        return None if answer.status == 200 else f"/readyz answers {answer.status} {body}"
+        return None if status == 200 else f"/readyz answers {status} {body}"
+
+    def _fetch(self) -> tuple[int, str]:
+        connection = self._connect()
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            return answer.status, answer.read(1000).decode("utf-8", "replace")
+        finally:
+            connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.front)
         host = parts.hostname or "127.0.0.1"
         if parts.scheme == "http":
-            return http.client.HTTPConnection(host, parts.port, timeout=2)
+            return http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
         # Our own certificate on our own machine; it need not name this address.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return http.client.HTTPSConnection(host, parts.port, timeout=2, context=context)
+        return http.client.HTTPSConnection(host, parts.port, timeout=self.timeout, context=context)

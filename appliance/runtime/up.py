@@ -20,8 +20,19 @@ from pathlib import Path
 from appliance import processes, settings
 from appliance.addresses import Paths, front_url
 from appliance.errors import CannotStart, SettingError
-from appliance.runtime import certificate, folders, leftovers, mongo, preflight, programs, records, rendering
+from appliance.runtime import (
+    certificate,
+    folders,
+    leftovers,
+    mongo,
+    preflight,
+    programs,
+    records,
+    rendering,
+    stderr,
+)
 from appliance.runtime.readiness import Readiness
+from appliance.runtime.watch import Watch
 from appliance.settings import HOME, Settings
 
 STOP_SECONDS = 30.0
@@ -35,7 +46,7 @@ def up() -> int:
     steps = Steps()
     chosen = settings.load()
     paths = Paths(chosen.data)
-    lock = take_lock(paths, chosen)
+    lock = take_lock(steps, paths, chosen)
     try:
         _prepare(steps, paths, chosen)
         return Parent(steps, paths, chosen).run()
@@ -58,10 +69,12 @@ class Steps:
             print(f"[{self.seconds:6.2f} s] {text}", flush=True)
 
 
-def take_lock(paths: Paths, chosen: Settings) -> int:
+def take_lock(steps: Steps, paths: Paths, chosen: Settings) -> int:
     """The descriptor that holds the data folder. Raises CannotStart, naming who holds it already."""
+    preflight.check_place(chosen)
     try:
-        folders.create(paths)
+        for line in folders.create(paths):
+            steps.say(line)
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as fault:
         faults = preflight.find_faults(chosen) or [f"{fault.filename}: {fault.strerror}"]
@@ -116,6 +129,8 @@ class Parent:
     def run(self) -> int:
         self.supervisor = self._start()
         self.steps.say(f"supervisord runs as process {self.supervisor}")
+        if self.settings.mongodb_uri is None:
+            Watch(self.paths, self.settings, self.steps.say).start()
         while True:
             received = signal.sigtimedwait(WATCHED, 0.25 if self._busy() else 5.0)
             if self.supervisor in processes.reap():
@@ -135,6 +150,7 @@ class Parent:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             processes.die_with_parent(signal.SIGTERM, parent)
 
+        source, sink = os.pipe2(os.O_CLOEXEC)
         child = subprocess.Popen(
             [
                 sys.executable,
@@ -146,12 +162,16 @@ class Parent:
                 str(HOME / "supervisord.conf"),
             ],
             stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
             env=self._environment(),
             cwd=self.paths.run,
             # Its own group: Ctrl-C in the terminal reaches us alone, and we pass it on once.
             process_group=0,
             preexec_fn=become_child,
         )
+        os.close(sink)
+        stderr.drain(source)
         child.returncode = 0  # reaped by us, not by subprocess
         records.write(self.paths, leftovers.SUPERVISOR, child.pid)
         return child.pid

@@ -59,29 +59,29 @@ async def newest(
 ) -> shapes.Responses:
     """A page of a form's responses, newest first. Raises NotFound, BadRequest, Forbidden (deleted ones)."""
     row = await visible_row(context, caller, form_id, Level.EDIT if status == "deleted" else Level.VIEW)
-    query = await _query(context, row, filters, status)
+    terms = await _terms(context, row, filters)
+    query: Document = {"status": status} if status else {"status": {"$ne": "deleted"}}
     scope = "\0".join(map(str, ("responses", form_id, sorted(filters.items()), status, *times)))
     span = await _span(context, form_id, times, scope, cursor)
-    page = await responses.newest(context.db, form_id, query, times, span, limit)
+    page = await responses.newest(context.db, form_id, terms, query, times, span, limit)
     following = None
     if page.next_number is not None:
         following = context.cursors.sign(scope, [span.low, page.next_number])
     return shapes.Responses([response_shape(row) for row in page.rows], following)
 
 
-async def _query(context: Context, row: Document, filters: dict[str, str], status: Status | None) -> Document:
-    query: Document = {"status": status} if status else {"status": {"$ne": "deleted"}}
+async def _terms(context: Context, row: Document, filters: dict[str, str]) -> list[str]:
+    """The index terms that the filters ask for. Raises BadRequest."""
     if len(filters) > MOST_FILTERS:
         raise BadRequest(f"A list takes at most {MOST_FILTERS} filters.")
-    if filters:
-        rules = (
-            await context.forms.compiled(row["_id"], row["version"])
-            if row["version"]
-            else await rules_of(context.schemas, row)
-        )
-        terms = [rules.term(name, text) for name, text in filters.items()]
-        query["kv"] = terms[0] if len(terms) == 1 else {"$all": terms}
-    return query
+    if not filters:
+        return []
+    rules = (
+        await context.forms.compiled(row["_id"], row["version"])
+        if row["version"]
+        else await rules_of(context.schemas, row)
+    )
+    return [rules.term(name, text) for name, text in filters.items()]
 
 
 async def _span(

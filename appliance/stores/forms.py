@@ -91,7 +91,7 @@ async def newest(db: Database, caller: Caller, query: Document, high: int | None
         high = counter["number"] if counter else 0
     span = pages.Span(1, high)
     matching = {**visible(caller), **query}
-    return await pages.newest_first(db.forms, matching, "number", span, limit, hide=DEFINITION)
+    return await pages.newest_first(db.forms, {}, matching, "number", span, limit, hide=DEFINITION)
 
 
 async def change(

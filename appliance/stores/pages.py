@@ -33,6 +33,7 @@ class Span(NamedTuple):
 
 async def newest_first(
     collection: Collection,
+    indexed: Document,
     query: Document,
     field: str,
     span: Span,
@@ -40,7 +41,14 @@ async def newest_first(
     *,
     hide: Document | None = None,
 ) -> Page:
-    """At most `limit` rows that match `query` and have `field` within `span`, highest first."""
+    """At most `limit` rows that match `indexed` and `query` and have `field` within `span`, highest first.
+
+    `indexed` and `field` must be the fields of one index, and nothing else: the embedded server reads by an
+    index only what names no other field, else the whole collection. So the rest is a stage of its own.
+    """
+    rest: list[Document] = [{"$match": query}] if query else []
+    if hide:
+        rest.append({"$project": hide})
     rows: list[Document] = []
     high, width = span.high, limit
     for _ in range(WINDOWS):
@@ -48,7 +56,8 @@ async def newest_first(
             break
         low = max(span.low, high - width + 1)
         bounds = {field: {"$gte": low, "$lte": high}}
-        found = await collection.find({**query, **bounds}, hide).to_list()
+        stages = [{"$match": {**indexed, **bounds}}, *rest]
+        found = await (await collection.aggregate(stages)).to_list()
         found.sort(key=lambda row: -row[field])
         rows += found
         width = _next_width(high - low + 1, len(found), limit - len(rows))

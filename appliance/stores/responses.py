@@ -49,11 +49,19 @@ async def find_by_key(db: Database, key: str) -> Document | None:
 
 
 async def newest(
-    db: Database, form_id: str, query: Document, times: TimeRange, span: pages.Span, limit: int
+    db: Database,
+    form_id: str,
+    terms: list[str],
+    query: Document,
+    times: TimeRange,
+    span: pages.Span,
+    limit: int,
 ) -> pages.Page:
-    """A page of the responses with a `seq` in `span`."""
-    full = {"form_id": form_id, **query, **times.query()}
-    return await pages.newest_first(db.responses, full, "seq", span, limit, hide=PRIVATE)
+    """A page of the responses with a `seq` in `span` that have all the index terms."""
+    indexed: Document = {"form_id": form_id, **({"kv": terms[0]} if terms else {})}
+    others = {"kv": {"$all": terms[1:]}} if terms[1:] else {}
+    rest = {**query, **others, **times.query()}
+    return await pages.newest_first(db.responses, indexed, rest, "seq", span, limit, hide=PRIVATE)
 
 
 async def find_span(db: Database, form_id: str, times: TimeRange, high: int) -> pages.Span:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from appliance import settings
+from appliance.addresses import Paths
+from appliance.runtime import folders
 from tests.ops.command import appliance_command
+from tests.runtime.servers import temporary_data
 
 
 def test_launch_starts_without_the_weight_of_the_others() -> None:
@@ -75,6 +79,67 @@ def test_not_running_names_the_next_command(command: list[str], tmp_path: Path) 
     assert ended.returncode in (1, 2)
     assert "next: ./scripts/up" in ended.stdout + ended.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_each_of_several_faults_has_the_same_head(tmp_path: Path) -> None:
+    data = tmp_path / ("d" * 100)
+    ended = appliance_command("up", data=data, APPLIANCE_HTTP_PORT="8099", APPLIANCE_HTTPS_PORT="8099")
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("appliance: ") for line in lines)
+    assert not data.exists()
+
+
+def test_help_shows_what_is_for_operators(tmp_path: Path) -> None:
+    told = appliance_command("--help", data=tmp_path).stdout
+    assert "doctor" in told
+    assert "launch" not in told
+    assert "2 refused" in told
+
+
+@pytest.mark.parametrize(
+    "word,hint", [("statsu", "did you mean status?"), ("lunch", "there are up, "), ("xyz", "there are up, ")]
+)
+def test_a_misspelt_command_is_guessed(tmp_path: Path, word: str, hint: str) -> None:
+    ended = appliance_command(word, data=tmp_path)
+    assert ended.returncode == 2
+    assert f"there is no command {word!r}; {hint}" in ended.stderr
+    assert "launch" not in ended.stderr
+
+
+def test_logs_of_nobody_are_an_error_and_no_match_is_said(tmp_path: Path) -> None:
+    logs = tmp_path / "data" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "api-1.log").write_text('{"time": "2026-01-31T12:00:00Z", "message": "x"}\n')
+    (logs / "supervisord.log").touch()
+    ended = appliance_command("logs", "nosuch", data=logs.parent)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "there are no logs of 'nosuch'; there are those of api, api-1, mongo, nginx, redis" in ended.stderr
+    ended = appliance_command("logs", "--request-id", "nosuch", data=logs.parent)
+    assert (ended.stdout, ended.stderr) == ("", "no line matches\n")
+    for name in ("api", "api-1", "scheduler", "supervisord"):
+        assert appliance_command("logs", name, data=logs.parent).returncode == 0
+    assert appliance_command("logs", "api", data=logs.parent).stderr == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    "command", ["status", "doctor", "logs", "maintenance on", "supervisorctl status", "up"]
+)
+def test_the_folder_of_another_user_is_told_without_a_traceback(command: str) -> None:
+    with temporary_data() as data:
+        folders.create(Paths(data))
+        data.parent.chmod(0o755)
+        started = [sys.executable, "-P", "-m", "appliance", *command.split()]
+        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *started]
+        ended = appliance_command(data=data, command=as_nobody)
+        assert ended.returncode == 2
+        told = ended.stdout + ended.stderr
+        assert "Traceback" not in told
+        assert told.count(str(data)) >= 1
+        assert "belongs to root" in told
+        assert "run this as root (sudo), or set APPLIANCE_DATA to another folder" in told
 
 
 def test_a_reader_that_leaves_is_no_fault(tmp_path: Path) -> None:

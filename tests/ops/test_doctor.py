@@ -34,7 +34,8 @@ def examine(
     every = {"APPLIANCE_DATA": str(data), **environ}
     dotenv = dotenv or data / "none"
     now = clock.utc_now() + later
-    return doctor.examine(Situation(settings.load(every, dotenv=dotenv), every, dotenv, lambda: now))
+    chosen = settings.load(every, dotenv=dotenv)
+    return doctor.examine(Situation(chosen, chosen, every, dotenv, lambda: now))
 
 
 def found(findings: list[Finding], check: str) -> list[tuple[str, str]]:
@@ -62,8 +63,10 @@ def test_a_misspelt_setting_is_found_and_its_name_guessed(data: Path, tmp_path: 
     dotenv = tmp_path / ".env"
     dotenv.write_text("# APPLIANCE_NOTHING=1\nRATE_LIMITS=off\nAPPLIANCE_CPUS=1\n")
     dotenv.chmod(0o600)
+    password = tmp_path / "password"
+    password.write_text("sesame-admin\n")
     findings = examine(
-        data, dotenv, APPLIANCE_HTTP_PROT="80", APPLIANCE_ADMIN_PASSWORD_FILE=str(dotenv), PATH="/bin"
+        data, dotenv, APPLIANCE_HTTP_PROT="80", APPLIANCE_ADMIN_PASSWORD_FILE=str(password), PATH="/bin"
     )
     names = [(each.meaning, each.next) for each in findings if each.check == "setting-names"]
     assert names == [
@@ -89,6 +92,21 @@ def test_an_open_secret_is_an_error_with_its_mend(data: Path) -> None:
     assert (bad.severity, bad.next) == ("error", f"chmod 600 '{secret}'")
     Paths(data).certificate_key.chmod(0o640)
     assert len(found(examine(data), "secrets")) == 2
+
+
+def test_maintenance_that_was_forgotten_is_a_warning(data: Path) -> None:
+    assert found(examine(data), "maintenance") == [("ok", "maintenance is off")]
+    Paths(data).maintenance.touch()
+    ((severity, meaning),) = found(examine(data), "maintenance")
+    assert (severity, meaning) == ("warning", "maintenance is on: everybody is answered 503 and a page")
+
+
+def test_one_is_told_as_one(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    findings = examine(data)
+    doctor._print(findings)
+    assert "\n1 error, 1 warning; docs/doctor.md" in capsys.readouterr().out
+    doctor._print([each for each in findings if each.severity == "ok"])
+    assert "\n0 errors, 0 warnings; " in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from appliance.settings import HOME
+from tests.ops.command import appliance_command
 from tests.running import Running
+from tests.runtime.servers import until
 
 
 def command(appliance: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +36,7 @@ def test_status_shows_every_program_and_exits_0(appliance: Running) -> None:
         assert row["user"]
     assert report["doors"][0] == appliance.url
     assert report["ready"]["status"] == "ready"
-    assert set(report["ready"]["dependencies"]) == {"mongodb", "redis"}
+    assert set(report["ready"]["dependencies"]) == {"mongodb", "redis", "disk"}
     assert report["problem"] is None
 
 
@@ -41,6 +44,58 @@ def test_status_for_people_marks_the_trial_database(appliance: Running) -> None:
     told = command(appliance, "status").stdout
     assert told.startswith("appliance 0.1.0: up\n")
     assert "secantusdb (trial" in told or "mongod" in told or "outside" in told
+
+
+def elsewhere(appliance: Running, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """As in another terminal, which knows where the data is at most."""
+    return appliance_command(*arguments, data=appliance.paths.data, **environ)
+
+
+def test_settings_that_came_by_the_environment_are_told_in_another_terminal(appliance: Running) -> None:
+    port = appliance.settings.http_port
+    ended = elsewhere(appliance, "status", APPLIANCE_HTTP_PORT="8079")
+    assert ended.returncode == 0, ended.stdout
+    assert appliance.url in ended.stdout
+    assert f"it runs with APPLIANCE_HTTP_PORT {port}, here it is 8079; " in ended.stdout
+    ended = elsewhere(appliance, "doctor", "--json", APPLIANCE_HTTP_PORT="8079")
+    rows = [row for row in json.loads(ended.stdout) if row["severity"] != "ok"]
+    assert not [row for row in rows if row["severity"] == "error"]
+    told = [row["meaning"] for row in rows if row["check"] == "running-settings"]
+    assert f"it runs with APPLIANCE_HTTP_PORT {port}, here it is 8079" in told
+    assert "it runs with RATE_LIMIT off, here it is on" in told
+
+
+def test_an_appliance_on_another_folder_is_found(appliance: Running, tmp_path: Path) -> None:
+    ended = appliance_command("status", data=tmp_path / "data")
+    assert ended.returncode == 1
+    assert f"the appliance is not running on {tmp_path / 'data'}; next: ./scripts/up" in ended.stdout
+    assert (
+        f"it runs on {appliance.paths.data}: put APPLIANCE_DATA={appliance.paths.data} into" in ended.stdout
+    )
+
+
+def test_maintenance_shows_in_status(appliance: Running) -> None:
+    assert json.loads(command(appliance, "status", "--json").stdout)["maintenance"] is False
+    appliance.paths.maintenance.touch()
+    try:
+        ended = command(appliance, "status")
+        assert ended.returncode == 0
+        assert "maintenance is on" in ended.stdout
+        assert "next: ./scripts/appliance maintenance off" in ended.stdout
+    finally:
+        appliance.paths.maintenance.unlink()
+
+
+def test_only_ends_that_nobody_asked_for_count_as_restarts(appliance: Running) -> None:
+    before = appliance.program("scheduler")
+    ended = command(appliance, "supervisorctl", "restart", "scheduler")
+    assert ended.returncode == 0, ended.stdout
+    after = appliance.program("scheduler")
+    assert after.pid != before.pid
+    assert after.restarts == before.restarts
+    appliance.signal("scheduler")
+    until(lambda: appliance.program("scheduler").restarts == before.restarts + 1)
+    until(lambda: appliance.program("scheduler").is_running)
 
 
 def test_doctor_finds_no_error(appliance: Running) -> None:
@@ -55,7 +110,6 @@ def test_doctor_finds_no_error(appliance: Running) -> None:
 def test_one_request_can_be_followed_through_the_logs(appliance: Running) -> None:
     with appliance.client() as client:
         request_id = client.get("/readyz").headers["x-request-id"]
-    from tests.runtime.servers import until
 
     def lines() -> list[dict[str, object]]:
         ended = command(appliance, "logs", "--json", "--request-id", request_id)

@@ -43,7 +43,7 @@ def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str
 def test_before_the_first_start_the_next_command_is_named(checkout: Path, script: str) -> None:
     ended = run(checkout / "scripts" / script, "status")
     assert ended.returncode == 2
-    assert ended.stderr == f"The appliance is not set up yet; first run: {checkout}/scripts/up\n"
+    assert ended.stderr == f"The appliance is not set up yet; first run: '{checkout}/scripts/up'\n"
 
 
 def test_a_bad_setting_is_told_before_anything_is_installed(checkout: Path) -> None:

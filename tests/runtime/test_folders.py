@@ -139,3 +139,13 @@ def test_addresses_quote_what_is_in_them(paths: Paths, chosen: Settings) -> None
 def test_where_this_machine_reaches_itself(chosen: Settings, bind: tuple[str, ...], expected: str) -> None:
     ports = {"http": chosen.http_port, "https": chosen.https_port}
     assert front_url(replace(chosen, bind=bind)) == expected.format(**ports)
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "a..b", ".x", "\udcff"])
+def test_a_host_name_that_no_certificate_can_hold_is_left_out(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    assert certificate.ensure(paths) == "first start"
+    names = load(paths).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
+from appliance.ops import instance
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
 
@@ -13,7 +15,33 @@ MANY_RESTARTS = 3
 @check("supervisor", "the supervisor answers")
 def supervised(situation: Situation) -> Iterator[Fault]:
     if situation.programs is None:
-        yield "error", f"the appliance is not running on {situation.paths.data}", "./scripts/up"
+        dotenv = situation.dotenv
+        hint = "".join(
+            f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {dotenv}"
+            for other in instance.find_elsewhere(situation.paths.data)
+        )
+        yield "error", f"the appliance is not running on {situation.paths.data}", f"./scripts/up{hint}"
+
+
+@check("running-settings", "what runs was started with the settings that hold here", needs_running=True)
+def running_settings(situation: Situation) -> Iterator[Fault]:
+    """What came by the environment of `up` is unknown to other terminals."""
+    for difference in instance.differences(situation.settings, situation.here):
+        yield (
+            "warning",
+            f"it runs with {difference}",
+            f"{instance.ADVICE}: put it there, or restart for what holds here",
+        )
+
+
+@check("maintenance", "maintenance is off")
+def maintenance(situation: Situation) -> Iterator[Fault]:
+    if situation.paths.maintenance.exists():
+        yield (
+            "warning",
+            "maintenance is on: everybody is answered 503 and a page",
+            "./scripts/appliance maintenance off",
+        )
 
 
 @check("programs", "every program runs", needs_running=True)
@@ -31,7 +59,11 @@ def programs(situation: Situation) -> Iterator[Fault]:
                 f"./scripts/supervisorctl start {_full_name(name)}",
             )
         else:
-            yield "error", f"{name} is down ({state.lower()}: {program.detail})", f"appliance logs {name}"
+            yield (
+                "error",
+                f"{name} is down ({state.lower()}: {program.detail})",
+                f"./scripts/appliance logs {name}",
+            )
 
 
 def _full_name(name: str) -> str:
@@ -44,8 +76,8 @@ def restarts(situation: Situation) -> Iterator[Fault]:
         if program.restarts > MANY_RESTARTS:
             yield (
                 "warning",
-                f"{program.name} was started again {program.restarts} times since the appliance started",
-                f"appliance logs {program.name}",
+                f"{program.name} ended by itself and was started again {program.restarts} times",
+                f"./scripts/appliance logs {program.name}",
             )
 
 
@@ -53,9 +85,9 @@ def restarts(situation: Situation) -> Iterator[Fault]:
 def readiness(situation: Situation) -> Iterator[Fault]:
     ready = situation.readiness
     if not ready.is_ready:
-        yield "error", ready.fault or "not ready", "appliance status"
+        yield "error", ready.fault or "not ready", "./scripts/appliance status"
     elif ready.body.get("status") == "degraded":
-        yield "warning", "it serves, but not all that it depends on answers", "appliance status"
+        yield "warning", "it serves, but not all that it depends on answers", "./scripts/appliance status"
 
 
 @check("leftovers", "no process of an earlier run is left")

@@ -1,0 +1,111 @@
+"""The running appliance, as far as it differs from what this terminal's settings say.
+
+Settings may have come by the environment of `up`, which other terminals do not share, or may have been
+changed since.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from appliance import processes, settings
+from appliance.addresses import Paths
+from appliance.errors import SettingError
+from appliance.runtime import leftovers, records
+from appliance.settings import HOME, Settings
+
+_LISTEN = re.compile(r"^\s*listen \[?([0-9a-fA-F.:]+?)\]?:(\d+)( ssl)?\b", re.MULTILINE)
+
+ADVICE = f"settings in {HOME / '.env'} hold for every command"
+
+
+def find_settings(chosen: Settings) -> Settings:
+    """What the appliance that runs on this data folder was started with; `chosen` where that is unknown."""
+    paths = Paths(chosen.data)
+    environ = _find_environ(paths)
+    if environ is None:
+        return chosen
+    try:
+        held = settings.load(environ)
+    except SettingError:  # .env was spoilt meanwhile
+        held = chosen
+    return replace(held, data=chosen.data, **_doors(paths))
+
+
+def differences(held: Settings, chosen: Settings) -> list[str]:
+    """Settings in which the running appliance differs from `chosen`; secrets by their name only."""
+    told = []
+    for attribute, row in settings.rows().items():
+        theirs, ours = getattr(held, attribute), getattr(chosen, attribute)
+        if theirs != ours:
+            values = "" if row.secret else f" {_text(theirs)}, here it is {_text(ours)}"
+            told.append(f"{row.name}{values}")
+    return told
+
+
+def describe_absence(data: Path) -> str:
+    """Nothing runs on `data`: what to do, and where else this checkout runs."""
+    told = f"the appliance is not running on {data}; next: ./scripts/up"
+    for other in find_elsewhere(data):
+        told += (
+            f"\nit runs on {other}: put APPLIANCE_DATA={shlex.quote(str(other))} into {HOME / '.env'},"
+            " so that every command finds it"
+        )
+    return told
+
+
+def find_elsewhere(data: Path) -> list[Path]:
+    """Other data folders on which this checkout runs, as far as /proc lets us see."""
+    found = {_find_data(pid) for pid in processes.all_pids()}
+    return sorted(each for each in found if each and each != data)
+
+
+def _find_data(pid: int) -> Path | None:
+    """Of a supervisord of this checkout, which runs in its data folder's run/."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"supervisor.supervisord" in words and os.fsencode(HOME / "supervisord.conf") in words:
+            return Path(f"/proc/{pid}/cwd").readlink().parent
+    except OSError:
+        pass  # ended meanwhile, or not ours to read
+    return None
+
+
+def _find_environ(paths: Paths) -> dict[str, str] | None:
+    for record in records.read_all(paths):
+        if record.program == leftovers.SUPERVISOR and processes.start_time(record.pid) == record.start_time:
+            try:
+                block = Path(f"/proc/{record.pid}/environ").read_bytes()
+            except OSError:
+                return None
+            pairs = (os.fsdecode(line).partition("=") for line in block.split(b"\0") if line)
+            return {name: value for name, _, value in pairs}
+    return None
+
+
+def _doors(paths: Paths) -> dict[str, Any]:
+    """From what nginx was given: it was rendered when it started, whatever the settings say since."""
+    try:
+        found = _LISTEN.findall((paths.run / "nginx.conf").read_text())
+    except OSError:
+        return {}
+    plain = [(host, int(port)) for host, port, ssl in found if not ssl]
+    secure = [int(port) for _, port, ssl in found if ssl]
+    if not plain or not secure:
+        return {}
+    return {
+        "bind": tuple(host for host, _ in plain),
+        "http_port": plain[0][1],
+        "https_port": secure[0],
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
