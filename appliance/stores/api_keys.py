@@ -58,5 +58,5 @@ async def newest(db: Database, user_id: str | None, high: int | None, limit: int
         high = counter["number"] if counter else 0
     query: Document = {} if user_id is None else {"user_id": user_id}
     return await pages.newest_first(
-        db.api_keys, query, "number", pages.Span(1, high), limit, hide={"hash": 0}
+        db.api_keys, {}, query, "number", pages.Span(1, high), limit, hide={"hash": 0}
     )

@@ -65,7 +65,7 @@ async def newest(db: Database, query: Document, high: int | None, limit: int) ->
     """A page of entries, newest first."""
     if high is None:
         high = await count(db)
-    return await pages.newest_first(db.audit, query, "number", pages.Span(1, high), limit)
+    return await pages.newest_first(db.audit, {}, query, "number", pages.Span(1, high), limit)
 
 
 async def count(db: Database) -> int:

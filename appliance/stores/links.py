@@ -50,7 +50,7 @@ async def newest(db: Database, form_id: str, high: int | None, limit: int) -> pa
         counters = await db.form_counters.find_one({"_id": form_id}, {"links": 1})
         high = int((counters or {}).get("links", 0))
     query: Document = {"form_id": form_id, "withdrawn_at": None}
-    return await pages.newest_first(db.links, query, "number", pages.Span(1, high), limit)
+    return await pages.newest_first(db.links, {}, query, "number", pages.Span(1, high), limit)
 
 
 async def withdraw(db: Database, form_id: str, link_id: str, actor: str) -> None:

@@ -102,7 +102,7 @@ def _before(row: Document, actor: str | None, now: dt.datetime) -> Document:
 async def history(db: Database, response_id: str, high: int, limit: int) -> pages.Page:
     """Earlier states up to revision `high`, newest first."""
     query = {"response_id": response_id}
-    return await pages.newest_first(db.response_history, query, "revision", pages.Span(1, high), limit)
+    return await pages.newest_first(db.response_history, query, {}, "revision", pages.Span(1, high), limit)
 
 
 async def first_data(db: Database, response_id: str) -> Document:

@@ -133,4 +133,4 @@ async def newest(db: Database, words: str | None, high: int | None, limit: int) 
         high = counter["number"] if counter else 0
     part = {"$regex": re.escape(words or ""), "$options": "i"}
     query: Document = {"$or": [{"username": part}, {"email": part}]} if words else {}
-    return await pages.newest_first(db.users, query, "number", pages.Span(1, high), limit, hide=_SECRETS)
+    return await pages.newest_first(db.users, {}, query, "number", pages.Span(1, high), limit, hide=_SECRETS)
