@@ -21,7 +21,7 @@ from tests.api.forms import publish, submit
 from tests.people import People
 from tests.running import Running
 
-EXAMPLES = 12
+EXAMPLES = 8
 LEFT_OUT = {
     # Ends alice's own session, or changes her password: everything after it would be a 401.
     "POST /auth/logout",
