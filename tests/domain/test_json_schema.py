@@ -103,7 +103,8 @@ LARGE: dict[str, list[Json]] = {
          "choices": list(range(1000)), "columns": crowd(9, isRequired=True)}
     ],
     "many matrices": [{"type": "matrix", "name": f"m{number}", "rows": ROW_NAMES[:200],
-                       "columns": list(range(10)), "cellType": "checkbox", "eachRowRequired": True} for number in range(10)],
+                       "columns": list(range(10)), "cellType": "checkbox", "eachRowRequired": True}
+                      for number in range(10)],
     "shared choices": [{"type": "matrixdynamic", "name": "q", "choices": ["c" * 700, *range(100)],
                         "columns": crowd(900)}],
     "ranges": [{"type": "dropdown", "name": f"d{n}", "choicesMin": 0.1, "choicesMax": 1e9, "choicesStep": 1.1}
