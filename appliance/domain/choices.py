@@ -125,7 +125,9 @@ def ranged(node: Node) -> int:
     low, high, step = (
         node.values.get(name, known[name].default) for name in ("choicesMin", "choicesMax", "choicesStep")
     )
-    return int(min((high - low) / (step or 1), MAX_CHOICES - 1)) + 1 if high > low else 0
+    if high <= low or step < 0:
+        return 0
+    return int(min((high - low) / (step or 1), MAX_CHOICES - 1)) + 1
 
 
 def _special(node: Node) -> Iterator[object]:

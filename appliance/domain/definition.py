@@ -234,9 +234,11 @@ def _limit(node: Node, name: str) -> Any:
 
 def _check_lists(node: Node, faults: Faults) -> None:
     for name in _LISTS:
-        given = [
-            item for item in node.values.get(name, ()) if isinstance(item, Node) and "value" in item.values
-        ]
+        items = [item for item in node.values.get(name, ()) if isinstance(item, Node)]
+        given = [item for item in items if "value" in item.values]
+        for item in items:
+            if item.kind == "imagemaparea" and "value" not in item.values:  # survey-core's table lets it pass
+                faults.add(item.path, "a value is needed")
         if len(given) > MAX_CHOICES:
             faults.add(node.at(name), f"{len(given)} {name}; a question may have {MAX_CHOICES}")
             continue

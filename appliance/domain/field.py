@@ -108,8 +108,9 @@ class Field:
             self._judge(stored, data, path, faults)
 
     def _judge(self, stored: Any, data: Mapping[str, Any], path: str, faults: Faults) -> None:
-        steps = size(stored)
-        if steps > _SHORT and not faults.spend(steps * (len(self.checks.rules) + len(self.validators))):
+        rules = len(self.checks.rules) + len(self.validators)
+        steps = size(stored) if rules else 0
+        if steps > _SHORT and not faults.spend(steps * rules):
             faults.add(path, TOO_LONG)
             return
         found = [self.required] if self.required is not None and is_blank(stored) else []

@@ -101,6 +101,13 @@ FAULTS: list[tuple[Any, str, str]] = [
     (choice(choices=list(range(5001))), AT + "/choices", "may have 5000"),
     (choice(minSelectedChoices=3, maxSelectedChoices=2), AT + "/minSelectedChoices", "greater"),
     (choice(choicesByUrl={"url": "https://example.org"}), AT + "/choicesByUrl", "not supported"),
+    (on({"type": "imagemap", "name": "q", "areas": [{"value": "a"}, {"shape": "circle"}]}),
+     AT + "/areas/1", "a value is needed"),
+    (on({"type": "rating", "name": "q", "rateMin": 1, "rateCount": 1e308, "rateStep": 1e307}),
+     AT + "/rateCount", "no end"),
+    (on({"type": "slider", "name": "q", "min": -1e308, "max": 1e308}), AT + "/min", "too far from max"),
+    (on({"type": "dropdown", "name": "q", "choicesMin": -1e308, "choicesMax": 1e308}),
+     AT + "/choicesMin", "too far from choicesMax"),
     (on({"type": "rating", "name": "q", "rateMin": 5, "rateMax": 4}), AT + "/rateMin", "greater"),
     (on({"type": "rating", "name": "q", "rateStep": 0}), AT + "/rateStep", "greater than 0"),
     (on({"type": "slider", "name": "q", "min": 200}), AT + "/min", "min is greater than max"),
@@ -219,6 +226,38 @@ def test_nesting() -> None:
     for _ in range(100_000):
         deep = [deep]
     assert "levels deep" in definition_faults({"elements": [{**Q, "defaultValue": deep}]})[0][1]
+
+
+def matrix(name: str, rows: int, columns: int, **more: Any) -> Json:
+    return {
+        "type": "matrix",
+        "name": name,
+        "rows": list(range(rows)),
+        "columns": list(range(columns)),
+        **more,
+    }
+
+
+def test_cells_of_all_matrices_count_together() -> None:
+    several = [matrix(f"m{number}", 400, 10) for number in range(6)]
+    assert definition_faults({"elements": several[:5]}) == []
+    assert definition_faults({"elements": several}) == [
+        ("/definition/elements/5/rows", "24000 cells, with the matrices before it; a form may have 20000")
+    ]
+    inner = matrix("i", 20, 9)
+    outer = {"type": "matrixdropdown", "name": "o", "columns": [{"name": "a"}], "detailPanelMode": "underRow"}
+    for rows, faults in ((100, []), (200, ["/definition/elements/0/detailElements/0/rows"])):
+        found = definition_faults(
+            {"elements": [{**outer, "rows": list(range(rows)), "detailElements": [inner]}]}
+        )
+        assert [path for path, _ in found] == faults
+    text = "x" * 60_000
+    columns = [{"name": f"c{number}"} for number in range(20)]
+    copied = {"type": "matrixdynamic", "name": "q", "choices": [text], "columns": columns}
+    assert "bytes of choices in matrix cells" in definition_faults({"elements": [copied]})[0][1]
+    ranges = [{"type": "dropdown", "name": f"d{n}", "choicesMin": 1, "choicesMax": 1e9} for n in range(21)]
+    assert definition_faults({"elements": ranges[:20]}) == []
+    assert "105000 choices in matrix cells and number ranges" in definition_faults({"elements": ranges})[0][1]
 
 
 def test_bounds() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from appliance.domain import answer, bounds, choices, definition, faults, filters, node, survey_core
+from appliance.domain import answer, bounds, choices, definition, effort, faults, filters, node, survey_core
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/forms.md").read_text(encoding="utf-8")
 
@@ -38,7 +38,11 @@ def test_limits() -> None:
         [node.MAX_NESTING],
         [choices.MAX_CHOICES],
         [definition.MAX_SHARED_CHOICES],
+        [definition.MAX_SHARED_BYTES],
         [definition.MAX_CELLS],
+        [effort.MAX_WEIGHT],
+        [effort.MAX_TOTAL_WEIGHT],
+        [effort.MAX_EFFORT],
         [definition.MAX_NAME],
         [survey_core.MAX_ROWS],
         [survey_core.MAX_PANELS],

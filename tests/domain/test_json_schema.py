@@ -88,6 +88,64 @@ def test_the_schema_says_no_too(element: Json, bad: Json) -> None:
     assert not validator(json_schema(form(element))).is_valid(bad)
 
 
+def crowd(count: int, **more: Any) -> list[Json]:
+    return [{"name": f"{'q' * 80}{number}", **more} for number in range(count)]
+
+
+ROW_NAMES = [f"{'r' * 40}{number}" for number in range(2000)]
+INSIDE = {"type": "text", "isRequired": True, "inputType": "datetime-local"}
+NESTED: Json = {"type": "panel", "name": "p", "isRequired": True, "elements": crowd(900, **INSIDE)}
+for _level in range(18):
+    NESTED = {"type": "panel", "name": f"p{_level}", "isRequired": True, "elements": [NESTED]}
+LARGE: dict[str, list[Json]] = {
+    "matrices": [
+        {"type": "matrixdropdown", "name": "q", "rows": [*ROW_NAMES, {"value": "x", "visibleIf": "{a}"}],
+         "choices": list(range(1000)), "columns": crowd(9, isRequired=True)}
+    ],
+    "many matrices": [{"type": "matrix", "name": f"m{number}", "rows": ROW_NAMES[:200],
+                       "columns": list(range(10)), "cellType": "checkbox", "eachRowRequired": True}
+                      for number in range(10)],
+    "shared choices": [{"type": "matrixdynamic", "name": "q", "choices": ["c" * 700, *range(100)],
+                        "columns": crowd(900)}],
+    "ranges": [{"type": "dropdown", "name": f"d{n}", "choicesMin": 0.1, "choicesMax": 1e9, "choicesStep": 1.1}
+               for n in range(20)],
+    "one name": crowd(900, type="text", valueName="v", inputType="datetime-local"),
+    "ratings": crowd(900, type="rating", rateMin=0.1, rateMax=100, rateStep=1.1),
+    "required panels": [NESTED],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_largest_schemas_stay_small(name: str) -> None:
+    schema = json_schema(form(*LARGE[name]))
+    assert len(json.dumps(schema)) < 4_000_000
+    validator(schema)
+
+
+def test_rows_that_may_hide_ask_for_nothing() -> None:
+    rows = ["sure", {"value": "unsure", "visibleIf": "{a} = 1"}]
+    columns = [{"name": "a", "cellType": "text", "isRequired": True}, {"name": "b", "cellType": "text"}]
+    made = form({"type": "matrixdropdown", "name": "q", "rows": rows, "columns": columns})
+    schema = validator(json_schema(made))
+    for answer, good in (
+        ({"sure": {"a": "x"}}, True),
+        ({"sure": {"a": "x"}, "unsure": {"b": "y"}}, True),
+        ({"sure": {"b": "x"}}, False),
+        ({"unsure": {"a": "x"}}, False),
+        ({"sure": {"a": "x"}, "other": {}}, False),
+        ({"sure": {"a": "x", "c": "y"}}, False),
+    ):
+        assert schema.is_valid({"q": answer}) is good
+        assert (answer_faults(made, {"q": answer}) == []) is good
+
+
+def test_a_required_panel_of_presentation_asks_for_nothing() -> None:
+    panel = {"type": "panel", "name": "p", "isRequired": True, "elements": [{"type": "html", "name": "h"}]}
+    made = form({"type": "text", "name": "q"}, panel)
+    assert check_answers(made, {}) == {}
+    assert validator(json_schema(made)).is_valid({})
+
+
 def test_conditional_questions_ask_for_nothing() -> None:
     made = form(
         {
