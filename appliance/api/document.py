@@ -139,8 +139,7 @@ def _mend_responses(operation: Json, *, guarded: bool) -> None:
     """Statuses that follow from how a route is reached, and one shape for all errors."""
     responses = operation["responses"]
     statuses = {int(status) for status in responses} | set(_ALWAYS)
-    if operation.get("parameters") or operation.get("requestBody"):
-        statuses.add(400)
+    statuses.add(400)  # a parameter that the path does not know is refused
     if guarded:
         statuses |= {401, 403}
     for status in statuses:
