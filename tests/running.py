@@ -47,7 +47,15 @@ class Running:
         self.until_ready()
 
     def until_ready(self, seconds: float = START_SECONDS) -> None:
-        until(self.is_ready, seconds, f"ready; {self.log.read_text()[-3000:]}")
+        try:
+            until(self.is_ready, seconds, "ready")
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self.last_words()}") from None
+
+    def last_words(self) -> str:
+        """The ends of what the parent and the programs said."""
+        logs = [self.log, *sorted(self.paths.logs.glob("*.log"))]
+        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
 
     def is_ready(self) -> bool:
         child = self._child

@@ -1,7 +1,7 @@
 """Many submissions in one request: one verdict a line, in order.
 
 Contract of `verdicts`: each line is judged and kept as if it had been sent alone, so good ones are kept and
-bad ones leave nothing. At most AT_ONCE lines are under way, so memory is bounded however long the batch is.
+bad ones leave nothing. At most AT_ONCE lines are under way, with MOST_HELD bytes, so memory is bounded.
 Whoever stops asking for verdicts stops the reading too; the lines under way then come to their end.
 """
 
@@ -28,7 +28,11 @@ AT_ONCE = 64
 """Lines under way: as many as one group of the response writer takes."""
 LONGEST = 1024 * 1024
 """Bytes of a line."""
-_FLUSH = 16 * 1024
+MOST = 100_000
+"""Lines of a batch."""
+MOST_HELD = 4 * 1024 * 1024
+"""Bytes of the lines under way: decoded they are many times as large."""
+_LONGEST_VERDICT = 4 * 1024
 
 log = logs.get(__name__)
 
@@ -82,29 +86,34 @@ async def verdicts(
 ) -> AsyncGenerator[bytes]:
     """NDJSON, in the order of the lines. Empty lines are counted but have no verdict.
 
-    `attempt` holds what all lines have in common; `decode` raises BadRequest, `hold`
-    TooMany for a line that is one too many.
+    `attempt` holds what all lines have in common; `decode` raises BadRequest, `hold` TooMany for a line that
+    is one too many. After MOST lines nothing more is read.
     """
-    pending: deque[asyncio.Task[LineVerdict]] = deque()
-    out, number = bytearray(), 0
+    under_way: deque[tuple[asyncio.Task[LineVerdict], int]] = deque()
+    held, number = 0, 0
     try:
         async for line in lines(body):
             number += 1
+            if number > MOST:
+                break
             if line is not None and not line.strip():
                 continue
-            pending.append(deadlines.start(_judge(context, attempt, number, line, decode, hold)))
-            while pending and (pending[0].done() or len(pending) >= AT_ONCE):
-                out += _encoded(await pending[0])
-                pending.popleft()
-            if len(out) >= _FLUSH:
-                yield bytes(out)
-                out.clear()
-        while pending:
-            out += _encoded(await pending[0])
-            pending.popleft()
-        yield bytes(out)
+            size = len(line or b"")
+            under_way.append((deadlines.start(_judge(context, attempt, number, line, decode, hold)), size))
+            held += size
+            while under_way and (under_way[0][0].done() or len(under_way) >= AT_ONCE or held > MOST_HELD):
+                yield _encoded(await under_way[0][0])
+                held -= under_way.popleft()[1]
+        while under_way:
+            yield _encoded(await under_way[0][0])
+            under_way.popleft()
+        if number > MOST:
+            problem = TooLarge(
+                f"A batch has at most {MOST} lines; send this and the following as another one."
+            )
+            yield _encoded(_refused(number, problem))
     finally:
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
 
 
 async def _judge(
@@ -139,4 +148,9 @@ def _fault(fault: FieldError) -> LineFault:
 
 
 def _encoded(verdict: LineVerdict) -> bytes:
-    return msgspec.json.encode(verdict) + b"\n"
+    """A line that is wrong in many places is told of few."""
+    encoded = msgspec.json.encode(verdict)
+    while len(encoded) > _LONGEST_VERDICT and verdict.errors:
+        verdict.errors = verdict.errors[: len(verdict.errors) // 2]
+        encoded = msgspec.json.encode(verdict)
+    return encoded + b"\n"

@@ -102,6 +102,7 @@ def test_who_may_send_one(cast: People) -> None:
 
 def test_thousands_of_lines_are_taken_while_others_are_served(appliance: Running, cast: People) -> None:
     form_id, count = publish(cast.alice), 5_000
+    words = "w" * 300  # more than all the buffers on the way hold
     slowest, done = 0.0, threading.Event()
 
     def look() -> None:
@@ -115,7 +116,8 @@ def test_thousands_of_lines_are_taken_while_others_are_served(appliance: Running
     looking = threading.Thread(target=look)
     looking.start()
     started = time.monotonic()
-    found = batch(cast.alice, form_id, *map(name, range(count)))
+    lines = [{"data": {"name": str(number), "words": words}} for number in range(count)]
+    found = batch(cast.alice, form_id, *lines)
     seconds = time.monotonic() - started
     done.set()
     looking.join()
@@ -127,6 +129,14 @@ def test_thousands_of_lines_are_taken_while_others_are_served(appliance: Running
 def test_a_body_over_the_limit_is_refused(cast: People) -> None:
     answer = send(cast.alice, publish(cast.alice), b"x" * (64 * 1024 * 1024 + 1))
     assert answer.status_code == 413
+
+
+def test_a_batch_has_an_end(cast: People) -> None:
+    rest = json.dumps(name(1)).encode() + b"\n"
+    answer = send(cast.alice, publish(cast.alice), b"\n" * 100_000 + rest * 200_000)
+    assert [json.loads(line)["status"] for line in answer.text.splitlines()] == [413]
+    found = batch(cast.alice, publish(cast.alice), {"data": {"x" * 1000 + str(n): 1 for n in range(40)}})
+    assert found[0]["status"] == 422 and 0 < len(found[0]["errors"]) < 40, "a verdict is bounded"
 
 
 def test_a_client_that_hangs_up_stops_its_batch(appliance: Running, cast: People) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +106,27 @@ class Ledger:
 
     def __init__(self, forms: list[str]) -> None:
         self.titles, self.answers = dict.fromkeys(forms, 0), dict.fromkeys(forms, 0)
+        self._numbers = count(1)
+        self.busy = 0
 
     def write(self, form_id: str, door: Door) -> None:
-        number = self.titles[form_id] + 1
+        number = next(self._numbers)
         answer = door("PATCH", f"/api/v1/forms/{form_id}", json={"title": f"Title {number}"})
-        assert answer.status_code == 200, answer.text
-        self.titles[form_id] = number
+        if self._is_acknowledged(answer):
+            self.titles[form_id] = number
 
     def answer(self, form_id: str, door: Door) -> None:
-        number = self.answers[form_id] + 1
+        number = next(self._numbers)
         body = {"data": {"name": f"Ada {number}"}}
         answer = door("POST", f"/api/v1/forms/{form_id}/responses", json=body)
-        assert answer.status_code == 201, answer.text
-        self.answers[form_id] = number
+        if self._is_acknowledged(answer):
+            self.answers[form_id] = number
+
+    def _is_acknowledged(self, answer: httpx.Response) -> bool:
+        """A loaded machine may say 503 within its deadline: then the write may have happened or not."""
+        self.busy += answer.status_code == 503
+        assert answer.status_code in (200, 201, 503), answer.text
+        return answer.status_code != 503
 
     def read(self, form_id: str, door: Door) -> str | None:
         floor = self.titles[form_id]
@@ -138,6 +147,7 @@ def test_no_reader_sees_less_than_was_acknowledged(cast: People, sockets: list[P
         for turn in (ledger.write, ledger.answer, ledger.read, ledger.read, ledger.list):
             race.run(turn.__name__, cast.alice, partial(turn, form_id))
     race.end()
+    assert ledger.busy <= 3
     assert min(race.done[name] for name in ("write", "answer", "read", "list")) > 20, race.done
 
 

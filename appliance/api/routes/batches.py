@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import post
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.response.streaming import ASGIStreamingResponse
-from litestar.types import HTTPResponseBodyEvent, Receive, Send
+from litestar.response import Stream
 
+from appliance.addresses import Paths
 from appliance.api.answers import PRIVATE, documented
 from appliance.api.guards import count_submit, perhaps_signed_in
 from appliance.api.parameters import FormId
@@ -26,6 +28,9 @@ from appliance.services.shapes import Submission
 NDJSON = "application/x-ndjson"
 LARGEST = 64 * 1024 * 1024
 """Bytes of a batch, as in nginx.conf."""
+_Kept = tempfile.SpooledTemporaryFile[bytes]
+_IN_MEMORY = 1024 * 1024
+_CHUNK = 64 * 1024
 _TYPES = re.compile(r"application/(x-)?(ndjson|jsonl)\s*(;|$)", re.IGNORECASE)
 _EXAMPLE = '{"data": {"name": "Ada"}, "key": "row-1"}\n{"data": {"name": "Bob"}, "key": "row-2"}\n'
 
@@ -39,24 +44,6 @@ class _NdjsonBody(Operation):
             required=True,
         )
     )
-
-
-class _Verdicts(ASGIStreamingResponse):
-    """Reads the request while it answers, so it is the body's reader that learns of a client that hung up:
-    Litestar's own would wait for that by reading, too, and swallow parts of the body.
-    """
-
-    async def send_body(self, send: Send, receive: Receive) -> None:
-        async for chunk in self.iterator:
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            event: HTTPResponseBodyEvent = {"type": "http.response.body", "body": body, "more_body": True}
-            await send(event)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-class _Streamed(Response[AsyncGenerator[bytes]]):
-    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> _Verdicts:
-        return _Verdicts(iterator=self.content, media_type=NDJSON, headers=PRIVATE, status_code=200)
 
 
 @post(
@@ -73,8 +60,10 @@ class _Streamed(Response[AsyncGenerator[bytes]]):
         )
     },
 )
-async def submit_batch(request: ApiRequest, form_id: FormId) -> _Streamed:
-    """Submit many responses, one a line. Each is judged alone; the verdicts come in the same order."""
+async def submit_batch(request: ApiRequest, form_id: FormId) -> Stream:
+    """Submit many responses, one a line. Each is judged alone; the verdicts come in the same order,
+    once all lines were read. Give up on the answer, and the rest of the lines is not read.
+    """
     if not _TYPES.match(request.headers.get("content-type", "")):
         raise UnsupportedType(f"A batch is sent with Content-Type: {NDJSON}.")
     if (request.content_length or 0) > LARGEST:
@@ -96,7 +85,31 @@ async def submit_batch(request: ApiRequest, form_id: FormId) -> _Streamed:
                 retry_after=verdict.reset_seconds,
             )
 
-    return _Streamed(batches.verdicts(request.context, attempt, _body(request), _decode, hold))
+    body = _body(request)
+    answer = batches.verdicts(request.context, attempt, body, _decode, hold)
+    kept = await _keep(answer, Paths(request.context.settings.data).run)
+    async for _ in body:  # of a batch with too many lines
+        pass
+    return Stream(_read(kept), media_type=NDJSON, headers=PRIVATE)
+
+
+async def _keep(answer: AsyncGenerator[bytes], folder: Path) -> _Kept:
+    """The verdicts, in memory or in a file without a name, until the whole batch was read.
+
+    nginx sends no more of a body once the answer has begun, and many clients read nothing before they have
+    sent all: whoever answered meanwhile would wait for them for ever.
+    """
+    kept = _Kept(max_size=_IN_MEMORY, dir=str(folder))
+    async for verdict in answer:
+        kept.write(verdict)
+    kept.seek(0)
+    return kept
+
+
+async def _read(kept: _Kept) -> AsyncGenerator[bytes]:
+    with kept:
+        while chunk := kept.read(_CHUNK):
+            yield chunk
 
 
 async def _body(request: ApiRequest) -> AsyncGenerator[bytes]:
