@@ -1,23 +1,26 @@
-"""The tasks there are. `tasks/` registers them; a worker finds them here by name."""
+"""The functions behind the tasks of `routes`. `tasks/` registers them; a worker finds them here by name."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from appliance.queue.routes import ROUTES
+
 Function = Callable[..., Awaitable[Any]]
-"""An async function of the task's id and its arguments by name."""
+"""An async function of the task's id and its arguments by name; its result is JSON."""
 
 _functions: dict[str, Function] = {}
-_runner: Callable[[Awaitable[Any]], Any] | None = None
 
 
 def task(name: str) -> Callable[[Function], Function]:
-    """Register the decorated function. Raises ValueError when the name is taken."""
+    """Register the decorated function. Raises ValueError when the name is taken or has no route."""
 
     def register(function: Function) -> Function:
         if name in _functions:
             raise ValueError(f"two tasks are called {name}")
+        if name not in ROUTES:
+            raise ValueError(f"the task {name} has no route")
         _functions[name] = function
         return function
 
@@ -28,18 +31,9 @@ def names() -> frozenset[str]:
     return frozenset(_functions)
 
 
-def use_runner(runner: Callable[[Awaitable[Any]], Any]) -> None:
-    """How this process runs a task's coroutine to its end."""
-    global _runner
-    _runner = runner
-
-
-def run(name: str, task_id: str, arguments: dict[str, Any]) -> Any:
-    """What Huey calls. Raises LookupError for a name that is not registered."""
-    if _runner is None:
-        raise LookupError("this process runs no tasks")
+def function(name: str) -> Function:
+    """Raises LookupError for a name that is not registered."""
     try:
-        function = _functions[name]
+        return _functions[name]
     except KeyError:
         raise LookupError(f"there is no task called {name}") from None
-    return _runner(function(task_id, **arguments))

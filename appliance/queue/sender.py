@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from appliance import addresses, logs
-from appliance.queue.engine import Job, message, queue_key
+from appliance.queue import scripts
+from appliance.queue.engine import enqueue_arguments
+from appliance.queue.scripts import Job
 from appliance.settings import Settings
 
-_SEND = (Path(__file__).parent / "lua" / "send.lua").read_text()
-MARK_SECONDS = 120
-"""A task that is not done by then may be sent again: stock Huey loses the task of a worker that dies."""
 _REST = 2.0
 """Seconds without a try after Redis was away."""
 _WAITING = 10_000
@@ -40,7 +38,7 @@ class Sender:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._script = redis.register_script(_SEND)
+        self._enqueue = redis.register_script(scripts.text("enqueue"))
         self._jobs: list[Job] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,8 +62,7 @@ class Sender:
         """How many of the jobs Redis did not know yet. Raises RedisError."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for job in jobs:
-                keys = [f"appliance:sent:{job.id}", queue_key(job.queue)]
-                await self._script(keys=keys, args=[message(job), MARK_SECONDS], client=pipe)
+                await self._enqueue(args=enqueue_arguments(job), client=pipe)
             return sum(await pipe.execute())
 
     async def _run(self) -> None:

@@ -1,7 +1,8 @@
 """The outbox: what has happened and is not worked off yet.
 
 An event lies in the very row whose writing caused it, so it exists exactly when its cause does. It stays
-`pending` until its task has finished; the worker marks it done here.
+`pending` until its task has finished; the worker marks it done here, durably, before it tells the engine:
+what the engine knows as completed is never sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ class Pending(NamedTuple):
     event: Document
     form_id: str
     response_id: str
-    seq: int
 
 
 async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending]:
@@ -26,13 +26,13 @@ async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending
     # Exactly this form of query uses the partial index.
     query = {"events.state": "pending", "created_at": {"$lt": before}}
     rows = (
-        await db.responses.find(query, {"form_id": 1, "seq": 1, "events": 1})
+        await db.responses.find(query, {"form_id": 1, "events": 1})
         .sort("created_at", 1)
         .limit(limit)
         .to_list()
     )
     return [
-        Pending(event, row["form_id"], row["_id"], row["seq"])
+        Pending(event, row["form_id"], row["_id"])
         for row in rows
         for event in row["events"]
         if event["state"] == "pending"
@@ -41,8 +41,17 @@ async def pending(db: Database, before: dt.datetime, limit: int) -> list[Pending
 
 async def finish(db: Database, response_id: str, event_id: str) -> None:
     """Mark the event done. Safe to repeat."""
+    await _mark(db, response_id, event_id, "done")
+
+
+async def give_up(db: Database, response_id: str, event_id: str) -> None:
+    """Mark the event dead: its task has failed for good. Safe to repeat."""
+    await _mark(db, response_id, event_id, "dead")
+
+
+async def _mark(db: Database, response_id: str, event_id: str, state: str) -> None:
     await db.responses.update_one(
         {"_id": response_id},
-        {"$set": {"events.$[event].state": "done"}},
+        {"$set": {"events.$[event].state": state}},
         array_filters=[{"event.id": event_id}],
     )

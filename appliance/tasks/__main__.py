@@ -14,10 +14,10 @@ def main(name: str) -> None:
     logs.configure(asked.log_level)
     if name == "scheduler":
         scheduler.run(asked)
-    elif name in worker.QUEUE_OF:
+    elif name in worker.QUEUES_OF:
         worker.consume(name, asked)
     else:
-        sys.exit(f"appliance.tasks: {name!r} is none of scheduler, {', '.join(worker.QUEUE_OF)}")
+        sys.exit(f"appliance.tasks: {name!r} is none of scheduler, {', '.join(worker.QUEUES_OF)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pymongo
@@ -16,11 +16,12 @@ _runner: asyncio.Runner | None = None
 _context: Context | None = None
 
 
-def start(asked: Settings) -> None:
-    """Call once, after the fork: connections and loops do not survive one."""
+def start(asked: Settings) -> Callable[[Awaitable[Any]], Any]:
+    """Call once, after the fork: connections and loops do not survive one. How coroutines are run here."""
     global _runner, _context
     _runner = asyncio.Runner()
     _context = _runner.run(_open(asked))
+    return run
 
 
 def run(work: Awaitable[Any]) -> Any:

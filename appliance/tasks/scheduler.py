@@ -1,5 +1,6 @@
 """The scheduler: what is done from time to time, by one process.
 
+- every 2 s: tasks that failed for good become dead letters;
 - every 5 s the relay: events that are pending for longer than 10 s are sent again, unless Redis knows them;
 - every 10 s: reservations of writers that died midway are settled.
 """
@@ -18,7 +19,8 @@ from redis.exceptions import RedisError
 
 from appliance import logs
 from appliance.clock import Clock, utc_now
-from appliance.queue.engine import Job
+from appliance.queue.scripts import Job
+from appliance.services import dead_letters
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import outbox, response_writer
@@ -44,8 +46,7 @@ async def relay(context: Context, now: Clock) -> int:
         Job(
             row.event["id"],
             row.event["task"],
-            row.event["queue"],
-            {"form_id": row.form_id, "response_id": row.response_id, "seq": row.seq},
+            {"form_id": row.form_id, "response_id": row.response_id, "to": row.event["to"]},
         )
         for row in found
     ]
@@ -57,7 +58,12 @@ async def settle(context: Context, now: Clock) -> int:
     return await response_writer.settle_abandoned(context.db, now())
 
 
-CHORES = (Chore("relay", 5.0, relay), Chore("settle", 10.0, settle))
+async def bury(context: Context, now: Clock) -> int:
+    """Write dead letters of the tasks that failed for good; how many."""
+    return await dead_letters.bury(context)
+
+
+CHORES = (Chore("relay", 5.0, relay), Chore("bury", 2.0, bury), Chore("settle", 10.0, settle))
 
 
 def run(asked: Settings) -> None:

@@ -1,39 +1,37 @@
-"""The consumers: `worker-high` and `worker-default`, stock Huey, one queue each.
-
-Stock Huey forgets a task whose worker dies; the outbox relay sends it again.
-"""
+"""The pools `worker-high` and `worker-default`: the queues they serve, what their processes start with."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+from pymongo.errors import PyMongoError
 
-from huey.consumer import Consumer
-
-from appliance import processes
-from appliance.queue.engine import open_queue
-from appliance.queue.registry import use_runner
+from appliance.errors import Unavailable
+from appliance.queue.engine import LeasedStorage, connect, open_queue
+from appliance.queue.pool import Pool
+from appliance.queue.worker import work
 from appliance.settings import Settings
-from appliance.tasks import process, summaries
+from appliance.stores import mongo
+from appliance.tasks import notices, process
 
-QUEUE_OF = {"worker-high": "high", "worker-default": "default"}
+QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default")}
 PROCESSES = 4
 
-TASK_MODULES = (summaries,)
+TASK_MODULES = (notices,)
 """Importing them registers their tasks."""
 
 
 def consume(name: str, asked: Settings) -> None:
-    """Run until SIGINT (finishes what runs) or SIGTERM."""
-    huey = open_queue(asked, QUEUE_OF[name])
-    use_runner(process.run)
-    parent = os.getpid()
+    """Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
 
-    def start() -> None:
-        if multiprocessing.parent_process() is not None:
-            processes.die_with_parent(signal.SIGKILL, parent)
-        process.start(asked)
+    def open_storage() -> LeasedStorage:
+        return open_queue(connect(asked)).storage
 
-    huey.on_startup()(start)
-    Consumer(huey, workers=PROCESSES, worker_type="process", periodic=False, max_delay=1.0).run()
+    def main(worker: str) -> None:
+        work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage)
+
+    Pool(name, PROCESSES, main, open_storage).run()
+
+
+def _is_outage(fault: BaseException) -> bool:
+    """The database was away, or full."""
+    problem = mongo.as_problem(fault) if isinstance(fault, PyMongoError) else fault
+    return isinstance(problem, Unavailable)

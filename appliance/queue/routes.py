@@ -1,0 +1,25 @@
+"""Which task goes where: the one table. `docs/tasks.md` lists it, and a test compares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+QUEUES = ("high", "default", "batched")
+WEIGHTS = {"high": 3, "default": 2, "batched": 1}
+"""How often a worker that serves several queues looks at each of them first."""
+AT_ONCE = {"batched": 1}
+"""Tasks of a queue that run at the same time at most; a queue that is not named takes any number."""
+
+
+class Route(NamedTuple):
+    queue: str
+    retries: int = 3
+    soft: float = 300.0
+    """Seconds after which SoftTimeout is raised in the task, again each second."""
+    hard: float = 330.0
+    """Seconds after which its process is killed."""
+
+
+ROUTES: dict[str, Route] = {
+    "notify_watchers": Route("default", retries=10, soft=60, hard=90),
+}
