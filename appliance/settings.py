@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from appliance.errors import SettingError
 
@@ -93,6 +94,24 @@ def _mongodb_uri(value: str) -> str:
 def _redis_url(value: str) -> str:
     if not re.fullmatch(r"rediss?://[^\s/]\S*|unix://\S*/\S*", value):
         raise ValueError("an address such as redis://:password@host:6379/0 or unix:///a/path is needed")
+    return value
+
+
+def _smtp_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/")
+        _ = parts.port
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("an address such as smtp://user:password@host:587 or smtps://host is needed")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>\",;:]+@[^\s@<>\",;:]+", value):
+        raise ValueError("an address such as forms@example.org is needed")
     return value
 
 
@@ -186,6 +205,14 @@ class Settings:
         "if set, the first active key that tokens are signed with",
         secret=True,
     )
+    smtp_url: str | None = _row(
+        "SMTP_URL",
+        None,
+        _smtp_url,
+        "the mail server, such as smtp://user:password@host:587 or smtps://…; none: no e-mail is sent",
+        secret=True,
+    )
+    smtp_from: str = _row("SMTP_FROM", "forms@localhost", _mail_address, "the address that e-mail comes from")
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"
     )
@@ -193,6 +220,30 @@ class Settings:
         "APPLIANCE_TOKEN_HOURS", "24", _whole(1, 8760), "hours that a login's token is valid"
     )
     rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")
+    limit_requests: int = _row(
+        "APPLIANCE_LIMIT_REQUESTS",
+        "20",
+        _whole(1, 100_000),
+        "requests a second of one address; bursts of twice that",
+    )
+    limit_writes: int = _row(
+        "APPLIANCE_LIMIT_WRITES",
+        "600",
+        _whole(1, 1_000_000),
+        "changes a minute by one account, its keys included",
+    )
+    limit_submits: int = _row(
+        "APPLIANCE_LIMIT_SUBMITS",
+        "60",
+        _whole(1, 1_000_000),
+        "answers a minute of strangers, by form and address",
+    )
+    limit_logins: int = _row(
+        "APPLIANCE_LIMIT_LOGINS",
+        "5",
+        _whole(1, 10_000),
+        "logins a minute of one account; of one address four times that",
+    )
     log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
 
 

@@ -6,14 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import mailbox as mailboxes
 from tests import people
+from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running, running
 
 
 @pytest.fixture(scope="session")
-def appliance() -> Iterator[Running]:
-    with running() as started:
+def mailbox() -> Iterator[Mailbox]:
+    """Where the e-mail of the whole session goes."""
+    with mailboxes.mailbox() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="session")
+def appliance(mailbox: Mailbox) -> Iterator[Running]:
+    with running(SMTP_URL=mailbox.url) as started:
         yield started
 
 
