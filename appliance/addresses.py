@@ -53,9 +53,10 @@ def mongodb_uri(settings: Settings) -> str:
     password = quote(read_line(paths.mongo_password), safe="")
     port = int(read_line(paths.mongo_port))
     # directConnection: a one-node replica set would otherwise send us to the host name it knows itself by.
+    # No retryWrites: SecantusDB looks through the last 10,000 of them at each one, milliseconds a write.
     return (
         f"mongodb://{DATABASE_USER}:{password}@127.0.0.1:{port}/{DATABASE}"
-        "?authSource=admin&directConnection=true"
+        "?authSource=admin&directConnection=true&retryWrites=false"
     )
 
 

@@ -44,10 +44,6 @@ def responses_key(form_id: str) -> str:
     return f"responses:{form_id}"
 
 
-def summary_key(form_id: str) -> str:
-    return f"summary:{form_id}"
-
-
 class FormStates:
     def __init__(self, db: Database, generations: Generations, schemas: Schemas) -> None:
         self._db = db

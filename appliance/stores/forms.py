@@ -103,6 +103,10 @@ async def change(
     update = {**fields, "rev": form["rev"] + 1, "updated_at": utc_now()}
 
     async def write(session: Session) -> Document:
+        # First: submissions write this row all the time, and from here on they wait for us, not we for them.
+        await db.form_counters.update_one(
+            {"_id": form["_id"]}, {"$set": {"gate": update["rev"]}}, session=session
+        )
         done: Document | None = await db.forms.find_one_and_update(
             {"_id": form["_id"], "rev": form["rev"], "deleted_at": form["deleted_at"]},
             {"$set": update},
@@ -111,9 +115,6 @@ async def change(
         )
         if done is None:
             raise Stale("The form was changed since you read it; read it again.")
-        await db.form_counters.update_one(
-            {"_id": form["_id"]}, {"$set": {"gate": update["rev"]}}, session=session
-        )
         if version is not None:
             await db.form_versions.insert_one(version, session=session)
         await audit.record(db, session, deed)

@@ -27,6 +27,11 @@ def body_hash(body: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Equal as JSON: to Python, true is 1."""
+    return body_hash(one) == body_hash(other)
+
+
 def scoped(caller: str, path: str, key: str, body: Any) -> Key:
     digest = hashlib.sha256("\0".join((caller, path, key)).encode()).hexdigest()
     return Key(digest, body_hash(body))

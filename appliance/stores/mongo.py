@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
@@ -38,7 +38,6 @@ def connect(settings: Settings) -> AsyncMongoClient[Document]:
         addresses.mongodb_uri(settings),
         appname="appliance",
         journal=True,
-        retryWrites=True,
         maxPoolSize=10,
         timeoutMS=int(DEADLINE * 1000),
         tz_aware=True,
@@ -100,6 +99,17 @@ async def make_durable(db: Database) -> None:
     write concern, and a kill -9 then loses it. The next journaled write syncs all that came before.
     """
     await db.durable.update_one({"_id": "transactions"}, {"$inc": {"count": 1}}, upsert=True)
+
+
+def unsynced(collection: Collection) -> Collection:
+    """For writes that are simply done again when they are lost: they need not wait for the disk."""
+    return collection.with_options(write_concern=WriteConcern(w=1, j=False))
+
+
+def told(fault: PyMongoError) -> str:
+    """For an operator: without the driver's view of the topology, which says it at length."""
+    first = str(fault).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+    return f"the database does not answer ({first}); next: ./scripts/appliance status"
 
 
 def is_duplicate(error: PyMongoError) -> bool:

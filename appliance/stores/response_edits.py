@@ -17,6 +17,7 @@ from appliance.domain import event
 from appliance.errors import NotFound, Stale
 from appliance.stores import audit, pages
 from appliance.stores.mongo import Database, Document
+from appliance.stores.responses import terms_with_status
 from appliance.stores.transactions import Session, together
 
 _STATE = ("data", "status", "tags", "updated_at")
@@ -51,7 +52,7 @@ async def change_many(
     """
 
     async def write(session: Session) -> tuple[int, set[str]]:
-        rows = await db.responses.find({"_id": {"$in": ids}}, {"kv": 0, "meta": 0}, session=session).to_list()
+        rows = await db.responses.find({"_id": {"$in": ids}}, {"meta": 0}, session=session).to_list()
         mine = [row for row in rows if row["form_id"] == form_id]
         wanted = [(row, fields) for row in mine if (fields := change(row))]
         if wanted:
@@ -81,7 +82,11 @@ async def _write(
 
 
 def _update(row: Document, fields: Document, event_type: str, now: dt.datetime) -> UpdateOne:
-    change: Document = {"$set": {**fields, "revision": row["revision"] + 1, "updated_at": now}}
+    fields = {**fields, "revision": row["revision"] + 1, "updated_at": now}
+    if not fields.keys().isdisjoint({"kv", "status"}):
+        after = row | fields
+        fields["kv"] = terms_with_status(after["kv"], after["status"])
+    change: Document = {"$set": fields}
     if events := event.rows(event_type):
         change["$push"] = {"events": {"$each": events}}
     return UpdateOne({"_id": row["_id"], "revision": row["revision"]}, change)

@@ -13,6 +13,7 @@ in the counters' `open` list until it is settled, so that after a kill -9 in bet
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 from appliance import logs
 from appliance.clock import new_id
 from appliance.errors import Conflict, FormClosed, FormFull, Problem, Unavailable
-from appliance.stores.mongo import DEADLINE, Database, Document, as_problem
+from appliance.stores.mongo import DEADLINE, Database, Document, as_problem, unsynced
 
 GROUP = 64
 """Rows in one group at most."""
@@ -36,6 +37,8 @@ ABANDONED = dt.timedelta(seconds=30)
 _DUPLICATE = 11000
 _AGAIN = 0.05
 """Seconds between two looks for a place that may come back."""
+_QUIET = 0.2
+"""Seconds without a submission after which written reservations are struck by themselves."""
 
 log = logs.get(__name__)
 
@@ -133,9 +136,11 @@ class ResponseWriter:
 
     async def _run(self) -> None:
         while not self._stopping:
-            if not self._queue:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _QUIET)
+            if not self._wake.is_set():
                 await self._strike_written()
-            await self._wake.wait()
+                await self._wake.wait()
             self._wake.clear()
             while self._queue:
                 group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
@@ -225,6 +230,7 @@ class ResponseWriter:
 
     async def _fewer(self, gate: Gate, items: list[_Item]) -> list[_Item]:
         """Those of the items that may try again after a reservation was not granted."""
+        await self._strike_written()  # what we have written is no reservation to wait for
         counters = await self._db.form_counters.find_one({"_id": gate.form_id})
         if counters is None or counters["gate"] != gate.gate or gate.max_responses is None:
             _refuse(items, FormChanged())
@@ -282,7 +288,7 @@ class ResponseWriter:
         try:
             for form_id, ids in written.items():
                 strike = {"$pull": {"open": {"id": {"$in": ids}}}}
-                await self._db.form_counters.update_one({"_id": form_id}, strike)
+                await unsynced(self._db.form_counters).update_one({"_id": form_id}, strike)
         except PyMongoError as fault:
             log.warning("reservations stay open", extra={"error": str(fault)})
 

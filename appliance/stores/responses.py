@@ -9,6 +9,8 @@ written by `response_writer`.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from appliance.errors import NotFound
@@ -17,7 +19,9 @@ from appliance.stores.mongo import Database, Document
 
 PRIVATE: Document = {"kv": 0, "events": 0, "key": 0, "body_hash": 0, "person": 0}
 _PROBES = 16
-"""Numbers looked up in one round trip of a search by time: 4 ms for both bounds together."""
+"""Numbers looked up for each bound in one round trip of a search by time."""
+_NEAR = 24
+"""Numbers that a bound may be off by: reading them along costs less than searching on."""
 
 
 class TimeRange(NamedTuple):
@@ -36,9 +40,21 @@ class TimeRange(NamedTuple):
         return {"created_at": given} if given else {}
 
 
+def status_term(status: str) -> str:
+    """The index term of a response that is not accepted. No question's term begins so: it has a name."""
+    return f"={status}"
+
+
+def terms_with_status(terms: list[str], status: str) -> list[str]:
+    """The `kv` of a response of that status, from what it was."""
+    of_answers = [term for term in terms if not term.startswith("=")]
+    return of_answers if status == "accepted" else [*of_answers, status_term(status)]
+
+
 async def get(db: Database, form_id: str, response_id: str) -> Document:
-    """Raises NotFound."""
-    row = await db.responses.find_one({"_id": response_id, "form_id": form_id}, PRIVATE)
+    """With its index terms. Raises NotFound."""
+    hide = {name: 0 for name in PRIVATE if name != "kv"}
+    row = await db.responses.find_one({"_id": response_id, "form_id": form_id}, hide)
     if row is None:
         raise NotFound("The form has no such response.")
     return row
@@ -65,39 +81,50 @@ async def newest(
 
 
 async def find_span(db: Database, form_id: str, times: TimeRange, high: int) -> pages.Span:
-    """Bounds of `seq` for a range of time, found by search instead of by reading the range.
+    """Bounds of `seq` that hold a range of time and little more, found by search instead of by reading it.
 
     `created_at` and `seq` are given out by one update of the database, so they rise together; a clock
     that was set back is the exception, and near that moment the span may miss rows.
     """
-    low = 1
-    if times.start is not None:
-        low, _ = await _bracket(db, form_id, times.start, low, high + 1)
-    if times.end is not None:
-        _, above = await _bracket(db, form_id, times.end, low, high + 1, ends_before=False)
-        high = above - 1
-    return pages.Span(low, high)
-
-
-async def _bracket(
-    db: Database, form_id: str, moment: dt.datetime, low: int, high: int, *, ends_before: bool = True
-) -> tuple[int, int]:
-    """Numbers between which the rows reach `moment`: what is below the first is earlier, what is at or above
-    the second is not (or, with `ends_before` false, is later). They differ where rows are missing.
-    """
-    while low < high:
-        step = max(1, (high - low) // (_PROBES + 1))
-        probes = list(range(low, high, step))[: _PROBES + 2]
-        rows = await db.responses.find(
+    start = _Bracket(times.start, 1, high + 1, is_end=False)
+    end = _Bracket(times.end, 1, high + 1, is_end=True)
+    while probes := sorted({number for bracket in (start, end) for number in bracket.probes()}):
+        found = db.responses.find(
             {"form_id": form_id, "seq": {"$in": probes}}, {"_id": 0, "seq": 1, "created_at": 1}
-        ).to_list()
-        before = (low, high)
-        for row in rows:
-            is_earlier = row["created_at"] < moment if ends_before else row["created_at"] <= moment
-            if is_earlier:
-                low = max(low, row["seq"] + 1)
-            else:
-                high = min(high, row["seq"])
-        if (low, high) == before:  # a gap: rows that were never written, or were purged
+        )
+        rows = await found.to_list()
+        # A gap (rows that were never written, or were purged) shows nothing: what is left is read.
+        if not start.narrow(rows) | end.narrow(rows):
             break
-    return low, high
+    return pages.Span(start.low, end.high - 1)
+
+
+@dataclass(slots=True)
+class _Bracket:
+    """Where the rows reach a moment: those below `low` are before it, those from `high` on are not."""
+
+    moment: dt.datetime | None
+    low: int
+    high: int
+    is_end: bool
+    """Rows of just that moment count as before it."""
+
+    def probes(self) -> Iterable[int]:
+        width = self.high - self.low
+        if self.moment is None or width <= _NEAR:
+            return ()
+        step = max(1, width // (_PROBES + 1))
+        return range(self.low + step - 1, self.high, step)
+
+    def narrow(self, rows: list[Document]) -> bool:
+        """True when the rows told something new."""
+        before = (self.low, self.high)
+        if self.moment is None:
+            return False
+        for row in rows:
+            is_before = row["created_at"] <= self.moment if self.is_end else row["created_at"] < self.moment
+            if is_before:
+                self.low = max(self.low, row["seq"] + 1)
+            else:
+                self.high = min(self.high, row["seq"])
+        return (self.low, self.high) != before

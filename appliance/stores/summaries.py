@@ -1,32 +1,29 @@
-"""What lists show of a form's responses, kept beside the form so that nobody has to count."""
+"""What is told of a form's responses, from its counters: nobody has to count."""
 
 from __future__ import annotations
 
-from appliance.stores.mongo import Database, Document
+import datetime as dt
+from typing import NamedTuple
+
+from appliance.stores import pages
+from appliance.stores.mongo import Database
 from appliance.stores.response_writer import unwritten
 
 
-async def find(db: Database, form_id: str) -> Document | None:
-    return await db.form_summaries.find_one({"_id": form_id})
+class Summary(NamedTuple):
+    responses: int
+    """Places that are taken: a deleted response counts until it is purged."""
+    last_at: dt.datetime | None
 
 
-async def refresh(db: Database, form_id: str, seq: int) -> None:
-    """Count anew unless response number `seq` is counted already. Safe to repeat and to race.
-
-    Each value only grows, so the newest wins; whoever purges rows must write the summary himself.
-    `seq` is the number up to which all is decided: lower ones are neither missing nor under way.
-    """
-    known = await find(db, form_id)
-    if known is not None and known["seq"] >= seq:
-        return
+async def get(db: Database, form_id: str) -> Summary:
+    """Of all that is written by now. Of no form: nothing."""
     counters = await db.form_counters.find_one({"_id": form_id})
-    last = await db.responses.find_one({"form_id": form_id, "seq": seq}, {"created_at": 1})
-    if counters is None or last is None:
-        return
-    responses, decided = counters["taken"], counters["seq"]
-    for entry in counters["open"]:
-        # Places may be given back later: those of refused rows, and of writers that died.
-        if empty := await unwritten(db, form_id, entry):
-            responses, decided = responses - empty, min(decided, entry["upto"] - entry["n"])
-    summary = {"seq": decided, "responses": responses, "last_response_at": last["created_at"]}
-    await db.form_summaries.update_one({"_id": form_id}, {"$max": summary}, upsert=True)
+    if counters is None or not counters["seq"]:
+        return Summary(0, None)
+    # Places may be given back later: those of rows under way, of refused ones, and of writers that died.
+    empty = sum([await unwritten(db, form_id, entry) for entry in counters["open"]])
+    whole = pages.Span(1, counters["seq"])
+    hide = {"data": 0, "kv": 0, "meta": 0}
+    last = await pages.newest_first(db.responses, {"form_id": form_id}, {}, "seq", whole, 1, hide=hide)
+    return Summary(counters["taken"] - empty, last.rows[0]["created_at"] if last.rows else None)

@@ -19,6 +19,9 @@ RATIO = 1.5
 REFUSED = 30.0
 """Seconds that a refused page counts, so that it cannot pass for a fast one."""
 
+UNEQUAL = {"filter held by 0.5 %"}
+"""Of 1,000 responses 5 hold it, of 100,000 a page of 50 does: two sizes of page, so no ratio."""
+
 Ask = Callable[[], dict[str, str]]
 """The parameters of the next request."""
 
@@ -54,14 +57,18 @@ def _measure(client: httpx.Client, forms: dict[int, str], kind: str, requests: i
 
 def _judge(kind: str, measured: dict[int, list[float]]) -> list[dict[str, Any]]:
     small, large = (report.milliseconds(measured[size])["p95"] for size in SIZES)
-    return [
-        {"aim": f"{kind}: p95 < {P95_MS:g} ms at 100,000", "measured": f"{large} ms", "pass": large < P95_MS},
-        {
-            "aim": f"{kind}: p95 ≤ {RATIO}× of that at 1,000",
-            "measured": f"{large / small:.2f}×",
-            "pass": large <= RATIO * small,
-        },
+    aims = [
+        {"aim": f"{kind}: p95 < {P95_MS:g} ms at 100,000", "measured": f"{large} ms", "pass": large < P95_MS}
     ]
+    if kind not in UNEQUAL:
+        aims.append(
+            {
+                "aim": f"{kind}: p95 ≤ {RATIO}× of that at 1,000",
+                "measured": f"{large / small:.2f}×",
+                "pass": large <= RATIO * small,
+            }
+        )
+    return aims
 
 
 def _path(form_id: str) -> str:
@@ -77,7 +84,7 @@ def _cursor(client: httpx.Client, form_id: str, chance: random.Random) -> Ask:
     cursors: list[str] = []
     parameters = {"limit": "200"}
     while True:
-        following = client.get(_path(form_id), params=parameters).json()["next_cursor"]
+        following = client.get(_path(form_id), params=parameters).raise_for_status().json()["next_cursor"]
         if following is None:
             break
         cursors.append(following)
@@ -90,7 +97,7 @@ def _times(client: httpx.Client, form_id: str, chance: random.Random) -> Ask:
     moments: list[str] = []
     parameters = {"limit": "200"}
     while True:
-        page = client.get(_path(form_id), params=parameters).json()
+        page = client.get(_path(form_id), params=parameters).raise_for_status().json()
         moments += [row["created_at"] for row in page["responses"]]
         if page["next_cursor"] is None:
             break
