@@ -36,6 +36,11 @@ def parse_rfc3339(text: str) -> dt.datetime:
         raise ValueError("outside of the years 1 to 9999 in UTC") from None
 
 
+def is_moment(value: dt.datetime) -> bool:
+    """In years that every time zone and the database can tell of."""
+    return 1970 <= value.year <= 9000
+
+
 def new_id() -> str:
     """A UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random ones, so ids sort by age."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")

@@ -45,11 +45,15 @@ def cached(
     request: ApiRequest, found: Cached, headers: dict[str, str], *, revision: int | None = None
 ) -> Response[bytes]:
     """A kept body, or 304. The tag begins with the revision, where the thing has one for If-Match."""
-    tag = found.body.etag if revision is None else f'"{revision}-{found.body.etag[1:]}'
+    tag = found.body.etag if revision is None else form_tag(found, revision)
     sent = {**headers, "etag": tag, "x-cache": "HIT" if found.hit else "MISS"}
     if request.is_current(tag):
         return Response(b"", status_code=304, media_type="application/json", headers=sent)
     return Response(found.body.content, media_type="application/json", headers=sent)
+
+
+def form_tag(found: Cached, revision: int) -> str:
+    return f'"{revision}-{found.body.etag[1:]}'
 
 
 def not_modified(revision: int) -> Response[bytes]:

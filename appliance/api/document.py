@@ -22,6 +22,7 @@ from appliance import __version__
 from appliance.api import examples
 from appliance.api.answers import PROBLEM_JSON, TEXTS
 from appliance.api.guards import SCOPE, admin_only, perhaps_signed_in, signed_in
+from appliance.api.links import links_of
 from appliance.api.problems import ProblemDocument
 
 Json = dict[str, Any]
@@ -112,6 +113,9 @@ def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
     _mend_responses(operation, guarded=bool(guards & {signed_in, admin_only, perhaps_signed_in}))
     if "If-None-Match" in examples.headers_of(name):
         operation["responses"]["304"] = {"description": "What If-None-Match names is current"}
+    for status, response in operation["responses"].items():
+        if links := links_of(operation["operationId"], int(status)):
+            response["links"] = links
     if guards & {signed_in, admin_only}:
         operation["security"] = [{"bearer": []}]
     elif perhaps_signed_in in guards:
@@ -180,13 +184,39 @@ def _schemas(handlers: list[HTTPRouteHandler]) -> Json:
     )
     for name in ("Form", "PublicForm"):  # kept as a mapping, for what is secret or not set is left out
         schemas[name]["properties"]["settings"] = {"$ref": _REF.format(name="FormSettings")}
+    # Also a mapping, for a null in it says something; what it says is checked all the same.
+    schemas["ChangeForm"]["properties"]["settings"] = {"$ref": _REF.format(name="ChangeSettings")}
+    schemas["ChangeSettings"] = _changed(schemas["FormSettings"])
     for name, schema in schemas.items():
         for each in schema.get("properties", {}).values():
             if each.get("enum") == [True]:  # generators know no enumeration of booleans
                 each.update(type="boolean", const=each.pop("enum")[0])
+        _mend_patterns(schema)
+        schema.update(examples.RULES.get(name, {}))
         if name in examples.BODIES:
             schema["examples"] = [examples.BODIES[name]]
     return dict(sorted(schemas.items()))
+
+
+def _changed(settings: Json) -> Json:
+    """The shape of changes: each setting may also be null, and what is left out stays."""
+    properties = {}
+    for name, each in settings["properties"].items():
+        shape = {keyword: value for keyword, value in each.items() if keyword != "default"}
+        properties[name] = shape if "anyOf" in shape else {"anyOf": [shape, {"type": "null"}]}
+    told = "Only what is given is changed; null goes back to the default."
+    return {**settings, "title": "ChangeSettings", "description": told, "properties": properties}
+
+
+def _mend_patterns(schema: Any) -> None:
+    """JSON Schema's patterns are ECMAScript's: `$` is the end there, which Python calls `\\Z`."""
+    if isinstance(schema, dict):
+        if isinstance(pattern := schema.get("pattern"), str):
+            schema["pattern"] = pattern.replace(r"\Z", "$")
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for each in schema:
+            _mend_patterns(each)
 
 
 def _is_union(shape: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document tells beside the routes: examples of bodies, and the headers that are read."""
+"""What the OpenAPI document tells beside the routes: examples of bodies, how fields go together, headers."""
 
 from __future__ import annotations
 
@@ -35,6 +35,29 @@ BODIES: dict[str, Any] = {
 """By the name of the shape; a test sees to it that every body has one and that it is valid."""
 
 
+RULES: dict[str, dict[str, Any]] = {
+    # Not `oneOf`: generators of clients would make a union of half shapes of it.
+    "CreateForm": {
+        "if": {"required": ["definition"]},
+        "then": {"not": {"required": ["schema"]}},
+        "else": {"required": ["schema"]},
+    },
+    "ChangeForm": {"not": {"required": ["definition", "schema"]}},
+    "JudgeForm": {"minProperties": 1, "maxProperties": 1},
+    "GiveShare": {"minProperties": 2, "maxProperties": 2},
+    "Bulk": {
+        "if": {"properties": {"action": {"enum": ["delete", "restore"]}}},
+        "then": {"not": {"required": ["value"]}},
+        "else": {
+            "required": ["value"],
+            "if": {"properties": {"action": {"const": "set_status"}}},
+            "then": {"properties": {"value": {"enum": ["accepted", "flagged"]}}},
+        },
+    },
+}
+"""By the name of the shape: what its fields together must be, which the types of single fields cannot say."""
+
+
 def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
     return {
         "name": name,
@@ -52,22 +75,25 @@ HEADERS = {
         pattern="^[!#-~]{1,255}$",
     ),
     "If-Match": _header(
-        "If-Match", "The ETag that is changed; 412 when it is no longer current", examples=['"1"']
+        "If-Match",
+        "The one ETag that is changed; 412 when it is no longer current",
+        pattern='^([^"]|"+([^",]|$))*$',  # no list of them: a quote, then a comma
+        examples=['"1"'],
     ),
     "If-None-Match": _header("If-None-Match", "The ETag at hand; 304 while it is current", examples=['"1"']),
-    "X-Form-Pin": _header("X-Form-Pin", "The form's PIN, where it has one", maxLength=64),
-    "X-Form-Link": _header("X-Form-Link", "The token of a link to this form", maxLength=200),
+    "X-Form-Pin": _header("X-Form-Pin", "The form's PIN, where it has one"),
+    "X-Form-Link": _header("X-Form-Link", "The token of a link to this form"),
 }
 
 _READ_BY = {
     "Idempotency-Key": "create_form duplicate_form create_link submit create_user create_key",
     "If-Match": (
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "
-        "change_response delete_response"
+        "change_response delete_response restore_form restore_response"
     ),
     "If-None-Match": "get_form list_responses get_response",
     "X-Form-Pin": "submit submit_batch",
-    "X-Form-Link": "submit submit_batch",
+    "X-Form-Link": "get_form submit submit_batch",
 }
 
 

@@ -16,11 +16,8 @@ from appliance.stores.limits import Verdict
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-WRITES = 600
-"""Writes that one account may do in a minute, its keys' included."""
-SUBMITS = 60
-"""Answers of strangers that one form takes in a minute from one address."""
 _MINUTE = 60.0
+"""Seconds that the limits by account and by form are counted in."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SCOPE = "scope"
@@ -49,8 +46,9 @@ async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -
         raise Forbidden("This API key was not made for this.")
     connection.scope["user"] = caller
     if caller is not None and isinstance(connection, ApiRequest) and connection.method not in _SAFE:
-        limits = connection.context.limits
-        connection.hold_to(await limits.take(f"writes:{caller.user_id}", WRITES, _MINUTE))
+        context = connection.context
+        bucket = (f"writes:{caller.user_id}", context.settings.limit_writes, _MINUTE)
+        connection.hold_to(await context.limits.take(*bucket))
 
 
 async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None:
@@ -62,7 +60,7 @@ async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None
 async def count_submit(request: ApiRequest) -> Verdict:
     """One more answer to a form from an address."""
     name = f"submit:{request.path_params['form_id']}:{request.origin}"
-    return await request.context.limits.take(name, SUBMITS, _MINUTE)
+    return await request.context.limits.take(name, request.context.settings.limit_submits, _MINUTE)
 
 
 def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -76,10 +76,12 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
         return found[1]
 
     def if_match(self) -> int | None:
-        """The revision that the caller changes. `*` matches any. Raises BadRequest."""
+        """The revision that the caller changes. `*` matches any. Raises BadRequest for more than one tag."""
         given = self.headers.get("if-match")
         if given is None or given.strip() == "*":
             return None
+        if '",' in given:
+            raise BadRequest("If-Match takes one entity tag: that of what you read.")
         found = _ETAG.fullmatch(given.strip())
         # An entity tag that we never gave out matches nothing: revision 0 does not exist.
         return int(found[1]) if found else 0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from appliance.services.shapes import Email, Moment
+
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-NewName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+\-]{1,99}$")]
+NewName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+\-]{1,99}\Z")]
 Password = Annotated[str, Meta(min_length=1, max_length=1024)]
 NewPassword = Annotated[str, Meta(min_length=10, max_length=1024)]
-Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 Role = Literal["admin", "editor", "analyst", "viewer"]
 Roles = Annotated[list[Role], Meta(min_length=1, max_length=4)]
 UserStatus = Literal["active", "disabled", "invited"]
@@ -26,7 +26,6 @@ Scope = Literal[
     "ai",
     "admin",
 ]
-Moment = Annotated[dt.datetime, Meta(tz=True)]
 
 
 class Credentials(Struct, forbid_unknown_fields=True):

@@ -21,8 +21,10 @@ from appliance.stores.limits import Verdict
 from appliance.stores.mongo import Document
 
 ADMIN = "admin"
-PER_ACCOUNT, PER_ADDRESS, WINDOW = 5, 20, 60.0
-"""Logins in so many seconds."""
+WINDOW = 60.0
+"""Seconds that `limit_logins` is counted in."""
+_ACCOUNTS = 4
+"""As many accounts may sign in from one address at full rate."""
 BACKOFF = Backoff(free=5, first=15, longest=900, forget=1800)
 
 log = logs.get(__name__)
@@ -38,11 +40,14 @@ async def ensure_admin(context: Context, settings: Settings) -> bool:
 
 async def login_verdict(context: Context, username: str, origin: str) -> Verdict:
     """May this be tried now? Unknown names are counted as known ones are."""
+    limit = context.settings.limit_logins
     wait = await context.limits.blocked(_failures(username, origin))
     if wait > 0:
-        return Verdict(False, PER_ACCOUNT, 0, math.ceil(wait))
-    account = Bucket(f"login:{username.lower()}", PER_ACCOUNT, WINDOW)
-    return await context.limits.take_each([account, Bucket(f"login-from:{origin}", PER_ADDRESS, WINDOW)])
+        return Verdict(False, limit, 0, math.ceil(wait))
+    account = Bucket(f"login:{username.lower()}", limit, WINDOW)
+    return await context.limits.take_each(
+        [account, Bucket(f"login-from:{origin}", limit * _ACCOUNTS, WINDOW)]
+    )
 
 
 async def login(context: Context, credentials: Credentials, origin: str) -> Session:
@@ -97,7 +102,7 @@ async def change_password(context: Context, caller: Caller, wanted: ChangePasswo
 
 async def password_verdict(context: Context, caller: Caller) -> Verdict:
     """A stolen session must not be a way to guess the password."""
-    return await context.limits.take(f"password:{caller.user_id}", PER_ACCOUNT, WINDOW)
+    return await context.limits.take(f"password:{caller.user_id}", context.settings.limit_logins, WINDOW)
 
 
 def forgot() -> Conflict:
@@ -109,7 +114,9 @@ def forgot() -> Conflict:
 
 
 async def reset_verdict(context: Context, origin: str) -> Verdict:
-    return await context.limits.take(f"reset-from:{origin}", PER_ADDRESS, WINDOW)
+    return await context.limits.take(
+        f"reset-from:{origin}", context.settings.limit_logins * _ACCOUNTS, WINDOW
+    )
 
 
 async def reset_password(context: Context, wanted: ResetPassword) -> User:

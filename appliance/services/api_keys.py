@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.clock import new_id, rfc3339, utc_now
+from appliance.clock import is_moment, new_id, rfc3339, utc_now
 from appliance.domain.access import Caller
 from appliance.errors import FieldError, Forbidden, Invalid, NotFound
 from appliance.services.account_shapes import ApiKey, ApiKeys, CreatedKey, CreateKey
@@ -21,6 +21,9 @@ async def create(
     """The key, and whether it is the repeated answer. Raises Forbidden, Invalid."""
     if "admin" in wanted.scopes and not caller.is_admin:
         raise Forbidden("Only an admin's key may have the scope admin.")
+    if wanted.expires_at is not None and not is_moment(wanted.expires_at):
+        fault = FieldError("/expires_at", "must lie in the years 1970 to 9000")
+        raise Invalid("The time is not valid.", errors=[fault])
     if wanted.expires_at is not None and wanted.expires_at <= utc_now():
         raise Invalid("The key would have expired.", errors=[FieldError("/expires_at", "is in the past")])
     key_id = new_id()

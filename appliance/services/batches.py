@@ -42,7 +42,7 @@ class BatchLine(Struct, forbid_unknown_fields=True):
 
     data: Any
     meta: SubmissionMeta = field(default_factory=SubmissionMeta)
-    key: Annotated[str, Meta(pattern=r"^[\x21\x23-\x7e]{1,255}$")] | None = None
+    key: Annotated[str, Meta(pattern=r"^[\x21\x23-\x7e]{1,255}\Z")] | None = None
 
 
 class LineFault(Struct):

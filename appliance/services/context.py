@@ -17,7 +17,7 @@ from appliance.services.bodies import Bodies
 from appliance.services.form_states import FormStates
 from appliance.services.schemas import Schemas
 from appliance.settings import Settings
-from appliance.stores import mongo
+from appliance.stores import mongo, transactions
 from appliance.stores.generations import Generations
 from appliance.stores.limits import Limiter
 from appliance.stores.response_writer import ResponseWriter
@@ -57,6 +57,7 @@ def open_context(settings: Settings) -> Context:
     """Connects to nothing yet. Call inside the event loop. Raises CannotStart."""
     paths = Paths(settings.data)
     client = mongo.connect(settings)
+    transactions.take_turns(client, paths.run / "transactions.lock")
     db = mongo.database(client)
     redis = sender.connect(settings)
     generations = Generations(paths.run / "generations")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.clock import new_id, rfc3339, utc_now
+from appliance.clock import is_moment, new_id, rfc3339, utc_now
 from appliance.domain.access import Caller, Level
-from appliance.errors import Forbidden
+from appliance.errors import FieldError, Forbidden, Invalid
 from appliance.services import repeats
 from appliance.services.context import Context
 from appliance.services.form_shapes import CreatedLink, CreateLink, Link, Links
@@ -14,6 +14,8 @@ from appliance.services.forms import next_cursor, visible_state
 from appliance.stores import idempotency, links
 from appliance.stores.mongo import Document
 from appliance.stores.transactions import Session
+
+REFUSED = "This link does not open the form, or not any more."
 
 
 async def create(
@@ -25,6 +27,9 @@ async def create(
     again although only its hash is kept.
     """
     form = await visible_state(context, caller, form_id, Level.MANAGE)
+    if wanted.expires_at is not None and not is_moment(wanted.expires_at):
+        fault = FieldError("/expires_at", "must lie in the years 1970 to 9000")
+        raise Invalid("The time is not valid.", errors=[fault])
     link_id = new_id()
     row: Document = {
         "_id": link_id,
@@ -65,7 +70,7 @@ async def check(context: Context, form_id: str, token: str) -> Document:
     """The link of a token, read anew each time. Raises Forbidden for one that does not open this form."""
     row = await links.find_by_token(context.db, token)
     if row is None or row["form_id"] != form_id or row["withdrawn_at"] is not None:
-        raise Forbidden("This link does not open the form, or not any more.")
+        raise Forbidden(REFUSED)
     if row["expires_at"] is not None and row["expires_at"] <= utc_now():
         raise Forbidden(f"This link expired at {rfc3339(row['expires_at'])}.")
     return row

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from appliance.clock import rfc3339
+from appliance.clock import is_moment, rfc3339
 from appliance.errors import BadRequest, FieldError
 from appliance.services import shapes
 from appliance.services.context import Context
@@ -52,7 +52,7 @@ def _check_setting(name: str, value: object) -> None:
     message = None
     if name != "consent" and any(isinstance(text, str) and not text.isprintable() for text in texts):
         message = "must not hold line ends or other control characters"
-    if isinstance(value, dt.datetime) and not 1970 <= value.year <= 9000:
+    if isinstance(value, dt.datetime) and not is_moment(value):
         message = "must lie in the years 1970 to 9000"
     if message is not None:
         fault = FieldError(f"/settings/{name}", message)

@@ -42,12 +42,13 @@ async def delete(context: Context, caller: Caller, form_id: str, if_match: int |
     await forms.change_row(context, caller, row, {"deleted_at": utc_now()}, "form.deleted", {})
 
 
-async def restore(context: Context, caller: Caller, form_id: str) -> tuple[Form, int]:
-    """As it was. What is not deleted stays as it is. Raises NotFound, Forbidden below `manage`."""
+async def restore(context: Context, caller: Caller, form_id: str, if_match: int | None) -> tuple[Form, int]:
+    """As it was. What is not deleted stays as it is. Raises NotFound, Forbidden below `manage`, Stale."""
     row = await rows.get_deleted(context.db, form_id)
     if row is not None and level(caller, row) == Level.NONE:
         raise NotFound("There is no such form.")
     if row is not None and level(caller, row) == Level.MANAGE:
+        forms.check_match(row, if_match)
         await forms.change_row(context, caller, row, {"deleted_at": None}, "form.restored", {})
     return await forms.whole(context, await forms.visible_row(context, caller, form_id, Level.MANAGE))
 

@@ -18,7 +18,7 @@ from appliance.services import form_content, shapes
 from appliance.services.bodies import Cached
 from appliance.services.context import Context
 from appliance.services.form_settings import stored_settings
-from appliance.services.form_states import form_key, summary_key
+from appliance.services.form_states import form_key, responses_key
 from appliance.stores import audit, forms, idempotency, pages, summaries
 from appliance.stores.mongo import Document
 
@@ -38,27 +38,42 @@ class Read(NamedTuple):
     is_public: bool
 
 
-async def get(context: Context, caller: Caller | None, form_id: str) -> Read:
-    """The form as the caller may see it, from the cache where it is there.
+async def get(context: Context, caller: Caller | None, form_id: str, *, invited: bool = False) -> Read:
+    """The form as the caller may see it, from the cache where it is there; `invited`: by a link to it.
 
     Raises NotFound, or Unauthenticated for a stranger, who is not to learn what exists.
     """
     try:
         row = (await context.forms.get(form_id)).row
         granted = level(caller, row)
-        if granted == Level.NONE and (row["status"] == "draft" or not row["settings"].get("public")):
+        is_open = invited or row["settings"].get("public")
+        if granted == Level.NONE and (row["status"] == "draft" or not is_open):
             raise NotFound("There is no such form.")
     except NotFound:
         if caller is None:
             raise Unauthenticated("This form is not public; sign in.") from None
         raise
     if granted >= Level.VIEW:
-        made_of: tuple[str, ...] = (form_key(form_id), summary_key(form_id))
-        cached = await context.bodies.get(f"form:{form_id}", made_of, lambda: _whole(context, form_id))
+        key, made_of = _whole_body(form_id)
+        cached = await context.bodies.get(key, made_of, lambda: _whole(context, form_id))
         return Read(cached, row["rev"], is_public=False)
     made_of = (form_key(form_id),)
     cached = await context.bodies.get(f"public-form:{form_id}", made_of, lambda: _public(context, form_id))
-    return Read(cached, row["rev"], is_public=True)
+    return Read(cached, row["rev"], is_public=not invited)
+
+
+def find(context: Context, caller: Caller, form_id: str) -> Read | None:
+    """The form for one who may see it whole, when the process has all of it at hand. It asks nobody."""
+    state = context.forms.find(form_id)
+    if state is None or level(caller, state.row) < Level.VIEW:
+        return None
+    cached = context.bodies.find(*_whole_body(form_id))
+    return None if cached is None else Read(cached, state.row["rev"], is_public=False)
+
+
+def _whole_body(form_id: str) -> tuple[str, tuple[str, ...]]:
+    """The cache's name of the body, and what it is made of."""
+    return f"form:{form_id}", (form_key(form_id), responses_key(form_id))
 
 
 async def origins(context: Context, form_id: str) -> frozenset[str]:
@@ -236,7 +251,7 @@ async def publish(
     await form_content.check(context.schemas, row)
     last = await forms.get_version(context.db, form_id, row["version"]) if row["version"] else None
     asked = {"title": row["title"], **form_content.content_of(row)}
-    if last and asked == {"title": last["title"], **form_content.content_of(last)}:
+    if last and idempotency.is_same(asked, {"title": last["title"], **form_content.content_of(last)}):
         if row["status"] == "published":
             return await whole(context, row)
         done = await change_row(context, caller, row, {"status": "published"}, "form.published", {})
@@ -306,9 +321,9 @@ def _slug(title: str) -> str:
 
 async def _with_summary(context: Context, row: Document) -> shapes.Form:
     shape = _shape(row)
-    summary = await summaries.find(context.db, row["_id"])
-    shape.response_count = summary["responses"] if summary else 0
-    shape.last_response_at = rfc3339(summary["last_response_at"]) if summary else None
+    summary = await summaries.get(context.db, row["_id"])
+    shape.response_count = summary.responses
+    shape.last_response_at = rfc3339(summary.last_at) if summary.last_at else None
     return shape
 
 

@@ -9,11 +9,11 @@ from appliance.domain.access import Caller, Level
 from appliance.errors import BadRequest, Conflict, FieldError, Stale
 from appliance.services import deadlines, shapes
 from appliance.services.context import Context
-from appliance.services.form_states import responses_key, summary_key
+from appliance.services.form_states import responses_key
 from appliance.services.forms import next_cursor, visible_state
 from appliance.services.response_shapes import Bulk, BulkDone, ChangeResponse, EarlierState, History
 from appliance.services.responses import response_shape
-from appliance.stores import audit, response_edits, responses
+from appliance.stores import audit, idempotency, response_edits, responses
 from appliance.stores.mongo import Document
 from appliance.stores.response_edits import Change
 
@@ -45,7 +45,7 @@ async def change(
     if wanted.data is not UNSET:
         rules = await context.forms.compiled(form_id, row["form_version"])
         asked["data"] = await context.schemas.check(rules, wanted.data)
-    fields = {name: value for name, value in asked.items() if value != row[name]}
+    fields = {name: value for name, value in asked.items() if not idempotency.is_same(value, row[name])}
     if "data" in fields:
         fields["kv"] = rules.terms(fields["data"])
     return await _write(context, caller, row, fields, "response.updated")
@@ -59,9 +59,11 @@ async def delete(
     await _write(context, caller, row, _deleted(row), "response.deleted")
 
 
-async def restore(context: Context, caller: Caller, form_id: str, response_id: str) -> shapes.Response:
-    """With the status it had. Raises NotFound, Forbidden."""
-    row = await _row(context, caller, form_id, response_id, None)
+async def restore(
+    context: Context, caller: Caller, form_id: str, response_id: str, if_match: int | None
+) -> shapes.Response:
+    """With the status it had. Raises NotFound, Forbidden, Stale."""
+    row = await _row(context, caller, form_id, response_id, if_match)
     return await _write(context, caller, row, _restored(row), "response.restored")
 
 
@@ -89,7 +91,7 @@ async def bulk(context: Context, caller: Caller, form_id: str, wanted: Bulk) -> 
     deed = audit.Entry(caller.user_id, "responses.changed", form_id, details)
     ids = list(dict.fromkeys(wanted.response_ids))
     changed, found = 0, set[str]()
-    async with context.generations.changing(responses_key(form_id), summary_key(form_id)):
+    async with context.generations.changing(responses_key(form_id)):
         for first in range(0, len(ids), PIECE):
             piece = ids[first : first + PIECE]
             work = response_edits.change_many(context.db, form_id, piece, change, deed, event_type)
@@ -116,7 +118,7 @@ async def _write(
         return response_shape(row)
     names = sorted(fields.keys() - {"kv", "deleted_from"})
     deed = audit.Entry(caller.user_id, event_type, row["_id"], {"form_id": row["form_id"], "fields": names})
-    async with context.generations.changing(responses_key(row["form_id"]), summary_key(row["form_id"])):
+    async with context.generations.changing(responses_key(row["form_id"])):
         done = await response_edits.change(context.db, row, fields, deed, event_type)
     return response_shape(done)
 

@@ -14,7 +14,7 @@ from appliance.services.bodies import Cached
 from appliance.services.context import Context
 from appliance.services.form_content import rules_of
 from appliance.services.form_states import responses_key
-from appliance.services.forms import visible_row, visible_state
+from appliance.services.forms import visible_state
 from appliance.stores import forms, pages, responses
 from appliance.stores.mongo import Document
 from appliance.stores.responses import TimeRange
@@ -58,9 +58,11 @@ async def newest(
     limit: int,
 ) -> shapes.Responses:
     """A page of a form's responses, newest first. Raises NotFound, BadRequest, Forbidden (deleted ones)."""
-    row = await visible_row(context, caller, form_id, Level.EDIT if status == "deleted" else Level.VIEW)
-    terms = await _terms(context, row, filters)
+    await visible_state(context, caller, form_id, Level.EDIT if status == "deleted" else Level.VIEW)
+    terms = await _terms(context, form_id, filters)
     query: Document = {"status": status} if status else {"status": {"$ne": "deleted"}}
+    if status in ("flagged", "deleted"):
+        terms.insert(0, responses.status_term(status))  # few are: found by the index
     scope = "\0".join(map(str, ("responses", form_id, sorted(filters.items()), status, *times)))
     span = await _span(context, form_id, times, scope, cursor)
     page = await responses.newest(context.db, form_id, terms, query, times, span, limit)
@@ -70,17 +72,15 @@ async def newest(
     return shapes.Responses([response_shape(row) for row in page.rows], following)
 
 
-async def _terms(context: Context, row: Document, filters: dict[str, str]) -> list[str]:
+async def _terms(context: Context, form_id: str, filters: dict[str, str]) -> list[str]:
     """The index terms that the filters ask for. Raises BadRequest."""
     if len(filters) > MOST_FILTERS:
         raise BadRequest(f"A list takes at most {MOST_FILTERS} filters.")
     if not filters:
         return []
-    rules = (
-        await context.forms.compiled(row["_id"], row["version"])
-        if row["version"]
-        else await rules_of(context.schemas, row)
-    )
+    rules = (await context.forms.get(form_id)).published
+    if rules is None:  # a draft, which has no responses yet: its filters are checked all the same
+        rules = await rules_of(context.schemas, await forms.get(context.db, form_id))
     return [rules.term(name, text) for name, text in filters.items()]
 
 

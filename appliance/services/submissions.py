@@ -30,8 +30,8 @@ from appliance.errors import (
     Unauthenticated,
     Unavailable,
 )
-from appliance.queue.engine import Job
-from appliance.services import form_links
+from appliance.queue.scripts import Job
+from appliance.services import form_links, notices
 from appliance.services.context import Context
 from appliance.services.form_states import FormState, responses_key
 from appliance.services.shapes import Submission, SubmissionMeta, Submitted
@@ -39,7 +39,7 @@ from appliance.stores import idempotency, response_edits, responses
 from appliance.stores.mongo import Document
 from appliance.stores.response_writer import DuplicateKey, FormChanged, Gate
 
-_TRIES = 5
+_TRIES = 20
 _LONGEST_SECONDS = 30 * 24 * 3600.0
 _VERIFIED_PINS: set[bytes] = set()
 _PIN_SALT = secrets.token_bytes(16)
@@ -79,6 +79,8 @@ async def submit(context: Context, attempt: Attempt) -> tuple[Submitted, bool]:
         first = await _first_answer(context, attempt, attempt.scoped_key)
         if first is None:
             raise refusal if isinstance(refusal, Problem) else Conflict("Try again.") from None
+        # It may have been written after its first verdict was lost, and after others had read on.
+        context.generations.change(responses_key(attempt.form_id))
         return _submitted(first), True
 
 
@@ -116,6 +118,8 @@ async def _read_state(context: Context, attempt: Attempt) -> FormState:
     try:
         return await context.forms.read(attempt.form_id)
     except NotFound:
+        if attempt.link is not None:  # what a link to nothing gets
+            raise Forbidden(form_links.REFUSED) from None
         if attempt.caller is None:
             raise Unauthenticated("This form is not public; sign in.") from None
         raise
@@ -123,16 +127,18 @@ async def _read_state(context: Context, attempt: Attempt) -> FormState:
 
 async def _write_once(context: Context, attempt: Attempt, state: FormState) -> Document:
     link, rules, data = await _judge(context, attempt, state)
-    row = _row(attempt, state, data, rules.terms(data))
+    events = event.rows("response.created", notices.watchers(context.settings, state.row))
+    row = _row(attempt, state, data, rules.terms(data), events)
     if link is not None and link["single_use"]:
         row["person"] = f"link:{link['_id']}"  # whoever comes through it is that person, once
     try:
-        written = await context.writer.write(_gate(state), row)
+        # Before and after, whether it succeeds or not: a verdict that is lost may have been a yes.
+        async with context.generations.changing(responses_key(attempt.form_id)):
+            written = await context.writer.write(_gate(state), row)
     except Conflict:
         if link is not None and link["single_use"]:
             raise Conflict("This link was used already; it is good for one response.") from None
         raise
-    context.generations.change(responses_key(attempt.form_id))
     context.sender.offer(_jobs(written))
     return written
 
@@ -199,9 +205,11 @@ async def _check_pin(context: Context, attempt: Attempt, state: FormState) -> No
     _VERIFIED_PINS.add(seen)
 
 
-def _row(attempt: Attempt, state: FormState, data: dict[str, Any], terms: list[str]) -> Document:
+def _row(
+    attempt: Attempt, state: FormState, data: dict[str, Any], terms: list[str], events: list[Document]
+) -> Document:
     """The response as stored, but for `seq` and the times, which the writer gives."""
-    settings, caller, events = state.row["settings"], attempt.caller, event.rows("response.created")
+    settings, caller = state.row["settings"], attempt.caller
     row: Document = {
         "_id": new_id(),
         "form_id": attempt.form_id,
@@ -243,8 +251,14 @@ def _meta(told: SubmissionMeta, now: dt.datetime) -> Document:
 
 
 def _jobs(row: Document) -> list[Job]:
-    arguments = {"form_id": row["form_id"], "response_id": row["_id"], "seq": row["seq"]}
-    return [Job(event["id"], event["task"], event["queue"], arguments) for event in row["events"]]
+    return [
+        Job(
+            event["id"],
+            event["task"],
+            {"form_id": row["form_id"], "response_id": row["_id"], "to": event["to"]},
+        )
+        for event in row["events"]
+    ]
 
 
 async def _first_answer(context: Context, attempt: Attempt, key: str) -> Document | None:

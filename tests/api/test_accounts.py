@@ -149,6 +149,7 @@ def test_users_are_for_admins(cast: People) -> None:
     [
         ({"username": {"$gt": ""}}, 400, "/username"),
         ({"username": "a b"}, 400, "/username"),
+        ({"username": "anna\n"}, 400, "/username"),
         ({"username": "x"}, 400, "/username"),
         ({"password": "short"}, 400, "/password"),
         ({"password": "qwertyuiop"}, 422, "/password"),

@@ -38,13 +38,32 @@ def test_every_action_can_be_repeated(cast: People) -> None:
         assert bulk(cast.alice, form_id, asked, action, value) == first, action
         assert bulk(cast.alice, form_id, asked, action, value) == again, action
     assert len(cast.alice.get(path).json()["responses"]) == 2
+    assert _ids(cast.alice, path, "deleted") == set(ids[:2])
     assert bulk(cast.alice, form_id, asked, "tag", "y") == again, "a deleted response takes no tag"
     assert bulk(cast.alice, form_id, asked, "restore") == first
     restored = cast.alice.get(f"{path}/{ids[0]}").json()
     assert (restored["status"], restored["tags"], restored["revision"]) == ("flagged", [], 6)
+    assert _ids(cast.alice, path, "flagged") == set(ids[:2])
+    assert _ids(cast.alice, path, "deleted") == set()
+    cast.alice.patch(f"{path}/{ids[0]}", json={"data": {"name": "B"}}).raise_for_status()
+    assert _ids(cast.alice, path, "flagged") == set(ids[:2]), "an edit leaves the status"
+    cast.alice.patch(f"{path}/{ids[0]}", json={"status": "accepted"}).raise_for_status()
+    assert _ids(cast.alice, path, "flagged") == {ids[1]}
     assert cast.alice.get(f"{path}/{foreign}").status_code == 404
     history = walk(cast.alice, f"{path}/{ids[0]}/history", "history")
-    assert [row["status"] for row in history] == ["deleted", "flagged", "flagged", "accepted", "accepted"]
+    assert [row["status"] for row in history] == [
+        "flagged",
+        "flagged",
+        "deleted",
+        "flagged",
+        "flagged",
+        "accepted",
+        "accepted",
+    ]
+
+
+def _ids(client: httpx.Client, path: str, status: str) -> set[str]:
+    return {row["response_id"] for row in walk(client, path, "responses", status=status)}
 
 
 def test_a_thousand_at_once(cast: People) -> None:

@@ -141,3 +141,15 @@ def test_who_may_edit(cast: People, method: str) -> None:
 def test_an_edit_takes_what_the_contract_says(cast: People, body: Any, path: str) -> None:
     answer = cast.alice.patch(respond(cast.alice, publish(cast.alice)), json=body)
     assert (answer.status_code, list(errors(answer))) == (400, [path])
+
+
+def test_an_edit_of_the_type_alone_is_an_edit(cast: People) -> None:
+    """To Python, 1 == True and 0 == False."""
+    form = cast.alice.post("/api/v1/forms", json={"title": "T", "schema": {"properties": {"a": {}}}}).json()
+    path = f"/api/v1/forms/{form['form_id']}"
+    cast.alice.post(f"{path}/publish").raise_for_status()
+    made = cast.alice.post(f"{path}/responses", json={"data": {"a": [1, 0]}}).json()
+    edit = cast.alice.patch(f"{path}/responses/{made['response_id']}", json={"data": {"a": [True, False]}})
+    assert (edit.json()["data"], edit.json()["revision"]) == ({"a": [True, False]}, 2)
+    restored = cast.alice.post(f"{path}/responses/{made['response_id']}/restore", headers={"if-match": '"1"'})
+    assert restored.status_code == 412

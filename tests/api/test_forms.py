@@ -73,7 +73,7 @@ def test_a_definition_that_is_not_valid_leaves_nothing_behind(cast: People) -> N
         ({"title": "x", "definition": FEEDBACK, "settings": {"language": "en\n"}}, "/settings/language"),
         (
             {"title": "x", "definition": FEEDBACK, "settings": {"origins": ["https://a.org\n"]}},
-            "/settings/origins",
+            "/settings/origins/0",
         ),
         (
             {
@@ -269,3 +269,15 @@ def test_publish_and_submit_race_without_a_wrong_version(cast: People) -> None:
     for response in stored:
         names = {question["name"] for question in versions[response["form_version"]]["elements"]}
         assert set(response["data"]) <= names, response
+
+
+def test_a_change_of_the_type_alone_is_published(cast: People) -> None:
+    """To Python, 1 == True."""
+    question = {"type": "boolean", "name": "b", "valueTrue": 1, "valueFalse": 0}
+    form_id = create(cast.alice, definition={"elements": [question]})["form_id"]
+    path = f"/api/v1/forms/{form_id}"
+    assert cast.alice.post(f"{path}/publish").json()["version"] == 1
+    changed = {"elements": [question | {"valueTrue": True, "valueFalse": False}]}
+    cast.alice.patch(path, json={"definition": changed}).raise_for_status()
+    assert cast.alice.post(f"{path}/publish").json()["version"] == 2
+    assert cast.alice.post(f"{path}/responses", json={"data": {"b": True}}).status_code == 201

@@ -44,6 +44,39 @@ def test_a_link_opens_a_form_that_is_not_public(appliance: Running, cast: People
     assert link["token"] not in str(rows), "only its hash is kept"
 
 
+def test_a_link_shows_the_questions_it_lets_answer(cast: People) -> None:
+    form_id = publish(cast.alice)
+    path, token = f"/api/v1/forms/{form_id}", make(cast.alice, form_id)["token"]
+    for client in (cast.nobody, cast.charlie):
+        by_header = client.get(path, headers={"x-form-link": token})
+        by_query = client.get(path, params={"link": token})
+        assert by_header.status_code == by_query.status_code == 200
+        assert by_header.json() == by_query.json()
+        assert by_header.json().keys() == {"form_id", "slug", "title", "version", "definition", "settings"}
+        assert "x-accel-expires" not in by_header.headers
+        assert by_header.headers["cache-control"] == "private, no-cache"
+        assert client.get(path, params={"link": "x" * 43}).status_code == 403
+        assert client.get(path).status_code in (401, 404), "without it, it is as before"
+    other = create(cast.alice)["form_id"]
+    draft = cast.nobody.get(f"/api/v1/forms/{other}", params={"link": make(cast.alice, other)["token"]})
+    assert draft.status_code == 401
+
+
+def test_a_link_that_is_none_does_not_tell_what_exists(cast: People) -> None:
+    body = {"data": {"name": "Ada"}}
+    for client in (cast.nobody, cast.charlie):
+        for form_id in (publish(cast.alice), "01890000-0000-7000-8000-000000000000"):
+            path = f"/api/v1/forms/{form_id}"
+            for answer in (
+                client.post(f"{path}/responses", params={"link": "x"}, json=body),
+                client.get(path, params={"link": "x"}),
+            ):
+                assert (answer.status_code, answer.json()["detail"]) == (
+                    403,
+                    "This link does not open the form, or not any more.",
+                )
+
+
 def test_a_draft_stays_closed_to_links(cast: People) -> None:
     form_id = create(cast.alice)["form_id"]
     link = make(cast.alice, form_id)
@@ -125,3 +158,6 @@ def test_a_link_takes_what_the_contract_says(cast: People) -> None:
     ):
         answer = cast.alice.post(path, json=body)
         assert (answer.status_code, list(errors(answer))) == (400, [place])
+    for moment in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+        answer = cast.alice.post(path, json={"expires_at": moment})
+        assert (answer.status_code, list(errors(answer))) == (422, ["/expires_at"])

@@ -75,6 +75,51 @@ def test_every_body_has_an_example_that_is_valid(document: dict[str, Any]) -> No
         assert example, name
 
 
+def test_every_body_that_is_read_is_told(document: dict[str, Any]) -> None:
+    """Also the one that no handler has as its `data`."""
+    batch = document["paths"]["/api/v1/forms/{form_id}/responses/batch"]["post"]["requestBody"]
+    assert batch["required"] and list(batch["content"]) == ["application/x-ndjson"]
+
+
+def test_fields_that_go_together(document: dict[str, Any]) -> None:
+    def fits(shape: str, **body: Any) -> bool:
+        schema = {"$ref": f"#/components/schemas/{shape}", "components": document["components"]}
+        return validator_for(schema).is_valid(body)
+
+    assert fits("CreateForm", title="t", definition={}) and fits("CreateForm", title="t", schema={})
+    assert not fits("CreateForm", title="t") and not fits("CreateForm", title="t", definition={}, schema={})
+    assert (
+        fits("JudgeForm", schema={})
+        and not fits("JudgeForm")
+        and not fits("JudgeForm", schema={}, definition={})
+    )
+    assert fits("ChangeForm", settings={"public": None, "pin": "1234"})
+    assert not fits("ChangeForm", settings={"pubic": True})
+    ids = {"response_ids": ["a"]}
+    assert fits("Bulk", action="delete", **ids) and not fits("Bulk", action="delete", value="x", **ids)
+    assert fits("Bulk", action="tag", value="x", **ids) and not fits("Bulk", action="tag", **ids)
+    assert fits("Bulk", action="set_status", value="flagged", **ids)
+    assert not fits("Bulk", action="set_status", value="x", **ids)
+    assert not fits("CreateUser", username="anna\n", roles=["viewer"])
+
+
+def test_links_lead_to_operations_with_what_these_take(document: dict[str, Any]) -> None:
+    named = {operation["operationId"]: operation for _, operation in operations(document)}
+    links = [
+        link
+        for operation in named.values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert {"getForm", "deleteForm", "getResponse", "getUser", "deleteKey"} <= {
+        link["operationId"] for link in links
+    }
+    for link in links:
+        taken = {each["name"]: each["required"] for each in named[link["operationId"]]["parameters"]}
+        needed = {name for name, required in taken.items() if required}
+        assert needed <= set(link["parameters"]) <= set(taken), link
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_headers_are_documented_where_they_are_read(appliance: Running) -> None:
     app = create_litestar(appliance.settings)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from litestar import post
 from litestar.exceptions import HTTPException
@@ -37,13 +36,15 @@ _EXAMPLE = '{"data": {"name": "Ada"}, "key": "row-1"}\n{"data": {"name": "Bob"},
 
 @dataclass
 class _NdjsonBody(Operation):
-    request_body: Any = field(
-        default_factory=lambda: RequestBody(
-            content={NDJSON: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING), example=_EXAMPLE)},
+    """Litestar derives no body where the handler has no `data`, and says so over any default."""
+
+    def __post_init__(self) -> None:
+        lines = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING), example=_EXAMPLE)
+        self.request_body = RequestBody(
+            content={NDJSON: lines},
             description="A submission a line, each of at most 1 MB; all together 64 MB.",
             required=True,
         )
-    )
 
 
 @post(

@@ -73,7 +73,9 @@ async def delete_form(request: ApiRequest, form_id: FormId) -> None:
 )
 async def restore_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
     """Bring a deleted form back as it was."""
-    return tagged(*await form_sharing.restore(request.context, request.signed_in, form_id))
+    return tagged(
+        *await form_sharing.restore(request.context, request.signed_in, form_id, request.if_match())
+    )
 
 
 @get(

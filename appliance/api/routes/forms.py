@@ -13,7 +13,7 @@ from appliance.api.paging import Cursor, Limit
 from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import form_sharing
-from appliance.services import forms, shapes
+from appliance.services import form_links, forms, shapes
 from appliance.stores import idempotency
 
 Number = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="A version's number")]
@@ -52,11 +52,20 @@ async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[
     "/{form_id:str}",
     scope="forms:read",
     guards=[perhaps_signed_in],
-    responses=documented(401, 404, s200=shapes.Form | shapes.PublicForm),
+    responses=documented(400, 401, 403, 404, s200=shapes.Form | shapes.PublicForm),
 )
-async def get_form(request: ApiRequest, form_id: FormId) -> Response[bytes]:
-    """One form: whole for those who may see it, the published questions of a public form for everybody."""
-    read = await forms.get(request.context, request.caller, form_id)
+async def get_form(
+    request: ApiRequest,
+    form_id: FormId,
+    link: Annotated[str | None, Parameter(max_length=100, description="As X-Form-Link")] = None,
+) -> Response[bytes]:
+    """One form: whole for those who may see it, the published questions of a public form for everybody, and
+    those of another form for whoever has a link to answer it.
+    """
+    token = request.headers.get("x-form-link", link)
+    if token is not None:
+        await form_links.check(request.context, form_id, token)
+    read = await forms.get(request.context, request.caller, form_id, invited=token is not None)
     headers = PUBLIC if read.is_public and request.caller is None else REVALIDATED
     return cached(request, read.cached, headers, revision=read.revision)
 

@@ -51,7 +51,9 @@ async def delete_response(request: ApiRequest, form_id: FormId, response_id: Res
 )
 async def restore_response(request: ApiRequest, form_id: FormId, response_id: ResponseId) -> Response[bytes]:
     """Bring a deleted response back with the status it had."""
-    done = await response_edits.restore(request.context, request.signed_in, form_id, response_id)
+    done = await response_edits.restore(
+        request.context, request.signed_in, form_id, response_id, request.if_match()
+    )
     return tagged(done, done.revision)
 
 

@@ -20,6 +20,7 @@ from appliance.services import responses, shapes, submissions
 from appliance.stores.responses import TimeRange
 
 _FILTER = "filter."
+_MOMENT = {"format": "date-time"}
 
 
 @post(
@@ -69,10 +70,12 @@ async def list_responses(
         responses.Status | None, Parameter(description="Without it, all but deleted ones")
     ] = None,
     start: Annotated[
-        str | None, Parameter(query="from", max_length=40, description="RFC 3339; from then on")
+        str | None,
+        Parameter(query="from", max_length=40, schema_extra=_MOMENT, description="RFC 3339; from then on"),
     ] = None,
     end: Annotated[
-        str | None, Parameter(query="to", max_length=40, description="RFC 3339; up to then")
+        str | None,
+        Parameter(query="to", max_length=40, schema_extra=_MOMENT, description="RFC 3339; up to then"),
     ] = None,
 ) -> Response[bytes]:
     """The responses, newest first. `filter.<question>=<answer>` (up to 5) keeps those that answered so."""
