@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from appliance import settings
+from appliance.queue import registry
+from appliance.queue.routes import ROUTES
 from appliance.settings import HOME
+from appliance.tasks.worker import TASK_MODULES
 
 LOCKS = sorted((HOME / "deploy" / "requirements").glob("*.txt"))
 SCRIPTS = sorted(
@@ -112,3 +115,18 @@ def test_the_commands_of_the_documents_exist() -> None:
             assert re.search(rf"^    {name}\b", parser, re.MULTILINE), f"{document.name}: {name}"
         for script in re.findall(r"\./scripts/([a-z]+)", text):
             assert (HOME / "scripts" / script).exists(), f"{document.name}: {script}"
+
+
+def test_every_task_is_documented_with_its_route() -> None:
+    documented = re.findall(
+        r"^\| `(\w+)` \| (\w+) \| (\d+) \| (\d+) s \| (\d+) s \| .{10,} \|$",
+        (HOME / "docs" / "tasks.md").read_text(),
+        re.MULTILINE,
+    )
+    assert TASK_MODULES, "importing them has registered their tasks"
+    names = [name for name in registry.names() if registry.function(name).__module__.startswith("appliance.")]
+    routes = {name: ROUTES[name] for name in sorted(names)}  # the engine's tests have tasks of their own
+    assert documented == [
+        (name, route.queue, f"{route.retries}", f"{route.soft:g}", f"{route.hard:g}")
+        for name, route in routes.items()
+    ]

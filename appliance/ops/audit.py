@@ -16,7 +16,7 @@ def verify() -> int:
     try:
         count, broken = asyncio.run(_verify(settings.load()))
     except PyMongoError as fault:
-        raise CannotStart(f"the database does not answer: {fault}; next: appliance status") from None
+        raise CannotStart(mongo.told(fault)) from None
     if broken is None:
         print(f"the audit log is whole: {count} entries")
         return 0

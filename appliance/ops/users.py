@@ -23,6 +23,7 @@ from appliance.services import users
 from appliance.services.account_shapes import ChangeUser, CreateUser, User
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
+from appliance.stores import mongo
 from appliance.stores import users as stored
 
 T = TypeVar("T")
@@ -134,7 +135,7 @@ def _run(work: Callable[[Context], Awaitable[T]]) -> T:
         reasons = [f"{error.path.removeprefix('/')}: {error.message}" for error in fault.errors]
         raise CannotStart(" ".join([fault.detail, *reasons])) from None
     except PyMongoError as fault:
-        raise CannotStart(f"the database does not answer: {fault}; next: appliance status") from None
+        raise CannotStart(mongo.told(fault)) from None
 
 
 def _load_started() -> Settings:

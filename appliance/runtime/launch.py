@@ -18,7 +18,7 @@ from typing import NoReturn
 from appliance import processes, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.runtime import programs, records
+from appliance.runtime import leftovers, programs, records
 from appliance.settings import HOME, Settings
 
 # What any program may know of its surroundings.
@@ -47,6 +47,9 @@ def launch(name: str) -> None:
         print(f"{name} stays off: {replaced} is set", flush=True)
         return
     os.chdir(paths.run)  # the mark by which leftovers are known
+    # Killed by itself, a program may leave children that hold its ports: nginx does.
+    for line in leftovers.end_program(paths, name):
+        print(line, flush=True)
     records.write(paths, name)
     # First, so that one who waits for a server or bootstraps one does not outlive its supervisor either.
     processes.die_with_parent(programs.STOP_SIGNALS[kind], parent)

@@ -35,6 +35,14 @@ def end(paths: Paths, *, patience: float = PATIENCE) -> list[str]:
     return done + _remove_sockets(paths)
 
 
+def end_program(paths: Paths, program: str, *, patience: float = 2.0) -> list[str]:
+    """End what still lives of the program's earlier process, which has died; what was done, a line each.
+
+    Raises CannotStart for what outlives SIGKILL.
+    """
+    return _end_all(paths, [each for each in records.read_all(paths) if each.program == program], patience)
+
+
 def _end_all(paths: Paths, found: list[Record], patience: float) -> list[str]:
     living = {record: members for record in found if (members := records.find_members(paths, record))}
     if not living:

@@ -77,6 +77,8 @@ def _nginx_values(settings: Settings) -> dict[str, str]:
         "listen": _lines(4, _listen(settings)),
         "api_servers": _lines(4, _api_servers(settings)),
         "limited_by": "$binary_remote_addr" if settings.rate_limit else '""',
+        "requests": str(settings.limit_requests),
+        "burst": str(2 * settings.limit_requests),
         "trusted_proxies": _lines(4, [f"set_real_ip_from {net};" for net in settings.trusted_proxies]),
         "trusted_networks": _lines(8, [f"{network} 1;" for network in settings.trusted_proxies]),
         # A client that named no port came to 80 and is sent to 443, unless 80 is our own number.

@@ -165,7 +165,8 @@ def _kid(secret: str) -> str:
 @contextlib.contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
     """The keys to change in place, with nobody else doing so meanwhile; written when the block has ended."""
-    with path.with_suffix(".lock").open("w") as lock:
+    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w") as lock:  # noqa: PTH123 - an open descriptor
         fcntl.flock(lock, fcntl.LOCK_EX)
         keys = read(path)
         yield keys

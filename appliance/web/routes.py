@@ -10,7 +10,7 @@ _HEADERS = {"content-security-policy": docs_page.PAGE_POLICY, "cache-control": "
 
 
 def _page(html: str) -> Response[str]:
-    return Response(html, media_type="text/html; charset=utf-8", headers=_HEADERS)
+    return Response(html, media_type="text/html", headers=_HEADERS)
 
 
 @get("/", include_in_schema=False)

@@ -8,13 +8,14 @@ import pytest
 
 from tests import people
 from tests.faults.steering import until_whole
+from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running, running
 
 
 @pytest.fixture(scope="package")
-def victim() -> Iterator[Running]:
-    with running() as started:
+def victim(mailbox: Mailbox) -> Iterator[Running]:
+    with running(SMTP_URL=mailbox.url) as started:
         yield started
 
 

@@ -129,14 +129,6 @@ def pending(appliance: Running, form_id: str) -> list[str]:
     return [event["id"] for row in rows for event in row["events"] if event["state"] != "done"]
 
 
-def expire_marks(appliance: Running, form_id: str) -> None:
-    """What happens by itself 120 s after a task was sent: Redis forgets that it knows it."""
-    names = [f"appliance:sent:{event_id}" for event_id in pending(appliance, form_id)]
-    if names:
-        with open_redis(appliance) as client:
-            client.delete(*names)
-
-
 def settle_as_if_later(appliance: Running) -> None:
     """The scheduler's own chore, with its clock past the age at which a reservation counts as abandoned."""
 

@@ -18,12 +18,12 @@ from tests.faults.steering import (
     RELAY_SECONDS,
     api_names,
     counters,
-    expire_marks,
     pending,
     settle_as_if_later,
     stored,
     until_whole,
 )
+from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running
 from tests.runtime.servers import until
@@ -44,14 +44,21 @@ def answers() -> list[str]:
 
 @pytest.fixture
 def history(cast: People) -> History:
-    form = create(cast.alice, definition=DEFINITION, settings={"public": True})
+    form = create(
+        cast.alice, definition=DEFINITION, settings={"public": True, "notify": ["watcher@example.org"]}
+    )
     assert cast.alice.post(f"/api/v1/forms/{form['form_id']}/publish").status_code == 200
     return History(form["form_id"])
 
 
 @pytest.mark.parametrize("rude", [False, True], ids=["patient clients", "clients that hang up"])
 def test_what_was_acknowledged_is_there_once(
-    appliance: Running, cast: People, answers: list[str], history: History, rude: bool
+    appliance: Running,
+    cast: People,
+    mailbox: Mailbox,
+    answers: list[str],
+    history: History,
+    rude: bool,
 ) -> None:
     deadline = time.monotonic() + SECONDS
     with ThreadPoolExecutor(CLIENTS + 1) as pool:
@@ -70,7 +77,7 @@ def test_what_was_acknowledged_is_there_once(
     assert history.retried, "no fault was felt: this run proves nothing"
     _check_rows(appliance, history, answers)
     _check_retries(cast, history, answers)
-    _check_tasks(appliance, cast, history, len(answers))
+    _check_tasks(appliance, cast, mailbox, history, answers)
 
 
 def _kill_in_turn(
@@ -123,12 +130,15 @@ def _check_retries(cast: People, history: History, answers: list[str]) -> None:
         assert again.json()["response_id"] == history.acknowledged[row]
 
 
-def _check_tasks(appliance: Running, cast: People, history: History, total: int) -> None:
+def _check_tasks(
+    appliance: Running, cast: People, mailbox: Mailbox, history: History, answers: list[str]
+) -> None:
+    """Each response's task has run: its watcher knows of it, of some more than once."""
     until_drained(appliance, history.form_id)
+    assert set(mailbox.told(history.form_id)) == set(history.acknowledged.values())
     form = cast.alice.get(f"/api/v1/forms/{history.form_id}").json()
-    assert form["response_count"] == total
+    assert form["response_count"] == len(answers)
 
 
 def until_drained(appliance: Running, form_id: str) -> None:
-    expire_marks(appliance, form_id)
     until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "every event is done")

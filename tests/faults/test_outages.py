@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
-from appliance.queue.engine import queue_key
+from appliance.queue.engine import PREFIX
 from tests.api.forms import publish, submit
 from tests.faults.steering import (
     RELAY_SECONDS,
     api_names,
     counters,
-    expire_marks,
     frozen,
     is_alive,
     open_redis,
@@ -32,10 +33,13 @@ from tests.faults.steering import (
     straight_to,
     until_whole,
 )
+from tests.mailbox import Mailbox
 from tests.people import PASSWORD, People
 from tests.running import Running, unique
 from tests.runtime.servers import reachable, until
 
+WATCHERS = ["watcher@example.org"]
+"""So that each response has a task: an e-mail."""
 ANSWER_SECONDS = 5.0
 RECOVERY_SECONDS = 5.0
 SERVICE_BACK_SECONDS = 2.0
@@ -48,8 +52,8 @@ CLIENTS = 8
 # -- Redis
 
 
-def test_without_redis_answers_are_taken_and_read(appliance: Running, cast: People) -> None:
-    form_id = publish(cast.alice, public=True)
+def test_without_redis_answers_are_taken_and_read(appliance: Running, cast: People, mailbox: Mailbox) -> None:
+    form_id = publish(cast.alice, public=True, notify=WATCHERS)
     with stopped(appliance, "redis"):
         until(lambda: readiness(appliance) == "degraded", 10, "degraded")
         with appliance.client() as client:
@@ -65,12 +69,12 @@ def test_without_redis_answers_are_taken_and_read(appliance: Running, cast: Peop
         assert len(pending(appliance, form_id)) == 20
     until(lambda: readiness(appliance) == "ready", 10, "ready again")
     until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "the relay has sent what waited")
-    assert cast.alice.get(f"/api/v1/forms/{form_id}").json()["response_count"] == 20
+    assert set(mailbox.told(form_id)) == {row["_id"] for row in stored(appliance, form_id)}
 
 
-def test_a_flushed_redis_is_filled_again(appliance: Running, cast: People) -> None:
-    form_id = publish(cast.alice, public=True)
-    with frozen(appliance, "worker-high"):
+def test_a_flushed_redis_is_filled_again(appliance: Running, cast: People, mailbox: Mailbox) -> None:
+    form_id = publish(cast.alice, public=True, notify=WATCHERS)
+    with frozen(appliance, "worker-default"):
         for _ in range(20):
             assert submit(cast.nobody, form_id).status_code == 201
         with open_redis(appliance) as client:
@@ -78,12 +82,18 @@ def test_a_flushed_redis_is_filled_again(appliance: Running, cast: People) -> No
             client.flushall()
     assert len(pending(appliance, form_id)) >= 16
     until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "the relay has sent what was lost")
-    assert cast.alice.get(f"/api/v1/forms/{form_id}").json()["response_count"] == 20
+    assert set(mailbox.told(form_id)) == {row["_id"] for row in stored(appliance, form_id)}
 
 
 def _queued(appliance: Running) -> int:
     with open_redis(appliance) as client:
-        return int(client.llen(queue_key("high")))
+        return int(client.llen(f"{PREFIX}list:default"))
+
+
+def _task(appliance: Running, task_id: str) -> dict[str, str]:
+    """As the engine knows it."""
+    with open_redis(appliance) as client:
+        return dict(client.hgetall(f"{PREFIX}task:{task_id}"))
 
 
 # -- MongoDB
@@ -215,24 +225,69 @@ def _is_told_in_time(request: Callable[[], httpx.Response]) -> None:
 # -- processes
 
 
-def test_a_task_whose_worker_died_midway_is_done_later(appliance: Running, cast: People) -> None:
+@pytest.mark.parametrize("name", ["nginx", "worker-default", "api-1"])
+def test_a_program_whose_main_process_alone_is_killed_comes_back_whole(
+    appliance: Running, cast: People, name: str
+) -> None:
+    """Its children may live on, and hold its ports: nginx's do."""
+    main = appliance.pid(name)
+    children = _descendants(main)
+    assert children
+    os.kill(main, signal.SIGKILL)
+    until(lambda: appliance.program(name).pid not in (None, main), 20, f"{name} is started again")
+    until_whole(appliance)
+    started = appliance.pid(name)
     form_id = publish(cast.alice, public=True)
-    log = appliance.paths.logs / "worker-high.log"
-    with frozen(appliance, "worker-high"):
+    assert submit(cast.nobody, form_id).status_code == 201
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 10, "no child is left")
+    assert appliance.pid(name) == started, "once is enough"
+
+
+def _descendants(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
+
+
+def test_a_task_whose_worker_died_midway_is_done_later(
+    appliance: Running, cast: People, mailbox: Mailbox
+) -> None:
+    form_id = publish(cast.alice, public=True, notify=WATCHERS)
+    with frozen(appliance, "worker-default"):
         response = submit(cast.nobody, form_id).json()
         (task_id,) = response["task_ids"]
         appliance.signal("mongo", signal.SIGSTOP)  # the task will hang in its first question
     try:
-        until(lambda: f"Executing appliance.queue.registry.run: {task_id}" in log.read_text(), 10, "it runs")
-        appliance.signal("worker-high")
+        until(lambda: _task(appliance, task_id).get("state") == "running", 10, "it runs")
+        appliance.signal("worker-default")
     finally:
         appliance.signal("mongo", signal.SIGCONT)
     until_whole(appliance)
-    assert pending(appliance, form_id) == [task_id], "its worker died before it was done"
-    assert _queued(appliance) == 0, "Redis has forgotten it"
-    expire_marks(appliance, form_id)
-    until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "the relay has sent it again")
-    assert cast.alice.get(f"/api/v1/forms/{form_id}").json()["response_count"] == 1
+    until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "another worker has done it")
+    until(lambda: _task(appliance, task_id).get("state") == "completed", 10, "and said so")
+    assert _task(appliance, task_id)["crashes"] == "1"
+    assert mailbox.told(form_id) == [response["response_id"]]
+
+
+def test_what_is_replayed_after_a_lost_verdict_is_listed(appliance: Running, cast: People) -> None:
+    form_id = publish(cast.alice, public=True)
+    path = f"/api/v1/forms/{form_id}"
+
+    def seen() -> tuple[int, int]:
+        rows = cast.alice.get(f"{path}/responses").json()["responses"]
+        return len(rows), cast.alice.get(path).json()["response_count"]
+
+    for turn in range(3):
+        told = []
+        with ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(submit, cast.nobody, form_id, f"lost-{turn}")
+            time.sleep(0.005 * turn)
+            with frozen(appliance, "mongo"):
+                told.append(sent.result().status_code)
+        until_whole(appliance)
+        until(lambda: all(seen() == seen() for _ in range(8)), 10, "read by every process")
+        again = submit(cast.nobody, form_id, f"lost-{turn}")
+        assert again.status_code == 201, told
+        assert [seen() for _ in range(8)] == [(turn + 1, turn + 1)] * 8
 
 
 def test_killing_one_api_harms_only_what_it_was_doing(appliance: Running, cast: People) -> None:

@@ -11,6 +11,7 @@ import pytest
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.runtime import folders
+from appliance.settings import HOME
 from tests.ops.command import appliance_command
 from tests.runtime.servers import temporary_data
 
@@ -132,7 +133,11 @@ def test_the_folder_of_another_user_is_told_without_a_traceback(command: str) ->
         folders.create(Paths(data))
         data.parent.chmod(0o755)
         started = [sys.executable, "-P", "-m", "appliance", *command.split()]
-        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *started]
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        reads = subprocess.run([*nobody, "test", "-r", HOME / "pyproject.toml"], check=False)
+        if reads.returncode != 0:
+            pytest.skip("no other user reaches this checkout: it lies below a closed folder, such as /root")
+        as_nobody = [*nobody, *started]
         ended = appliance_command(data=data, command=as_nobody)
         assert ended.returncode == 2
         told = ended.stdout + ended.stderr

@@ -90,7 +90,7 @@ def test_only_our_programs_get_the_settings() -> None:
     around = {
         "PATH": "/bin",
         "SECRET_KEY": "s",
-        "SMTP_URL_FILE": "x",
+        "SLACK_WEBHOOK_URL_FILE": "x",
         "SUPERVISOR_ENABLED": "1",
         "LD_PRELOAD": "x",
     }

@@ -179,6 +179,8 @@ def test_nor_is_the_code_of_others(data: Path, mark: str) -> None:
 
 @pytest.mark.parametrize("nowhere", ["/proc", "/proc/appliance", "/sys/appliance/data"])
 def test_where_nothing_can_be_stored(nowhere: str) -> None:
+    if nowhere.startswith("/sys") and not Path("/sys/kernel").is_dir():
+        pytest.skip("/sys is not mounted here")
     (fault,) = place.find_faults(Path(nowhere))
     assert f"nothing can be stored in {'/sys' if 'sys' in nowhere else '/proc'};" in fault
 
