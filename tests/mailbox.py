@@ -65,7 +65,8 @@ class Mailbox:
 def mailbox(hostname: str = "127.0.0.1", **options: Any) -> Iterator[Mailbox]:
     """Listens while the body runs; `options` are those of aiosmtpd's Controller."""
     kept, port = Mailbox(), free_port()
-    controller = Controller(kept, hostname=hostname, port=port, **options)
+    # Its own name, or it would ask the DNS for it at each connection.
+    controller = Controller(kept, hostname=hostname, port=port, server_hostname="mail.test", **options)
     controller.start()
     kept.url = f"smtp://{hostname}:{port}"
     try:
