@@ -118,9 +118,6 @@ class LeasedStorage(BaseStorage):  # type: ignore[misc]
                 time.sleep(pause)
                 pause = min(2 * pause, 2.0)
 
-    def queue_size(self) -> int:
-        return sum(int(self.redis.llen(f"{PREFIX}list:{queue}")) for queue in QUEUES)
-
 
 class LeasedHuey(Huey):  # type: ignore[misc]
     """Huey over the leased storage."""
@@ -148,7 +145,7 @@ def enqueue_arguments(job: Job) -> list[Any]:
         raise LookupError(f"there is no task called {job.task}") from None
     return [
         job.id, job.task, route.queue, msgspec.json.encode(job.arguments), route.retries,
-        _ms(route.soft), _ms(route.hard), _ms(job.due), "",
+        _ms(route.soft), _ms(route.hard), _ms(job.due),
     ]  # fmt: skip
 
 

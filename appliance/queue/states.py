@@ -20,5 +20,3 @@ from typing import Literal
 State = Literal["queued", "scheduled", "running", "retrying", "completed", "failed", "cancelled"]
 Outcome = Literal["completed", "failed", "cancelled", "retrying", "queued"]
 """What a worker says of an attempt; `queued` gives the task back."""
-
-ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})

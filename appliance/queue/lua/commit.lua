@@ -5,7 +5,7 @@
 -- outcomes: completed, failed, cancelled, retrying (at `due`), queued (given back, not charged)
 local id, queue, outcome = ARGV[1], ARGV[2], ARGV[4]
 local key = task_key(id)
-local row = redis.call('HMGET', key, 'fence', 'committed', 'started', 'next')
+local row = redis.call('HMGET', key, 'fence', 'committed', 'started')
 if row[1] ~= ARGV[3] then return 0 end
 if redis.call('ZREM', P .. 'leases:' .. queue, id) == 0 then return row[2] == ARGV[3] and 2 or 0 end
 redis.call('HSET', key, 'committed', ARGV[3])
