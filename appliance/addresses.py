@@ -5,14 +5,18 @@ Everyone who opens a socket or a file of the data folder asks here, so that no p
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from appliance.errors import CannotStart
 from appliance.settings import Settings
 
 DATABASE = "appliance"
 DATABASE_USER = "appliance"
+METRICS_PORT = 8000
+GUARDIAN = "guardian"
+"""The program that starts the others again."""
 
 
 class Paths:
@@ -23,6 +27,8 @@ class Paths:
         self.mongo = self.data / "mongo"
         self.redis = self.data / "redis"
         self.files = self.data / "files"
+        self.exports = self.data / "exports"
+        self.imports = self.data / "imports"
         self.secrets = self.data / "secrets"
         self.tls = self.data / "tls"
         self.logs = self.data / "logs"
@@ -30,15 +36,26 @@ class Paths:
         self.pids = self.run / "pids"
         self.lock = self.run / "lock"
         self.maintenance = self.run / "maintenance"
+        self.plan = self.run / "plan.json"
+        self.closing = self.run / "closing"
+        self.reloading = self.run / "reload"
+        self.reload_outcome = self.run / "reload.json"
+        self.alerts = self.run / "alerts"
+        self.nginx_socket = self.run / "nginx.sock"
         self.redis_socket = self.run / "redis.sock"
         self.supervisor_socket = self.run / "supervisor.sock"
         self.mongo_port = self.run / "mongo.port"
         self.redis_password = self.secrets / "redis_password"
         self.mongo_password = self.secrets / "mongo_password"
         self.jwt_keys = self.secrets / "jwt_keys.json"
+        self.webhook_key = self.secrets / "webhook_key"
         self.admin_password = self.secrets / "admin_password"
         self.certificate = self.tls / "self-signed.crt"
         self.certificate_key = self.tls / "self-signed.key"
+
+    def beat(self, program: str) -> Path:
+        """What a program that listens nowhere touches, so that it is known to be alive."""
+        return self.run / "beats" / program
 
     def api_socket(self, number: int) -> Path:
         """The socket of `api-<number>`, counted from 1."""
@@ -69,6 +86,11 @@ def redis_url(settings: Settings) -> str:
     return f"unix://:{password}@{quote(str(paths.redis_socket))}"
 
 
+def metrics_port(settings: Settings) -> int:
+    """Where the application's metrics are, on 127.0.0.1."""
+    return settings.port_base or METRICS_PORT
+
+
 def front_url(settings: Settings) -> str:
     """Where this machine itself reaches the appliance: `http://127.0.0.1:8080`, without a slash at the end.
 
@@ -81,6 +103,31 @@ def front_url(settings: Settings) -> str:
     first = settings.bind[0]
     host = f"[{first}]" if ":" in first else first
     return f"https://{host}:{settings.https_port}"
+
+
+def secure_url(settings: Settings) -> str:
+    """The same for HTTPS, whose certificate names other hosts: a caller must not check it."""
+    host, _, _ = urlsplit(front_url(settings)).netloc.rpartition(":")
+    return f"https://{host}:{settings.https_port}"
+
+
+def listened(settings: Settings) -> tuple[str, ...]:
+    """Addresses that nginx listens on: those of APPLIANCE_BIND.
+
+    `0.0.0.0,::` stands for everywhere; where the kernel was started without IPv6, its first half does.
+    """
+    everywhere = {"0.0.0.0", "::"} <= set(settings.bind)  # noqa: S104 - compared
+    if everywhere and not _has_ipv6():
+        return tuple(address for address in settings.bind if address != "::")
+    return settings.bind
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def read_line(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The composition root: settings → stores → services → Litestar. Granian loads `create_app`."""
+"""The composition root: settings → stores → services → Litestar. Granian loads it by `serve`."""
 
 from __future__ import annotations
 
@@ -6,28 +6,50 @@ import asyncio
 import contextlib
 import gc
 import multiprocessing
+import os
 import signal
 from collections.abc import AsyncIterator
+from types import FrameType
 
 from litestar import Litestar
 from litestar.types import ASGIApp
 
 from appliance import logs, processes, settings
+from appliance.addresses import Paths
 from appliance.api import document, problems
 from appliance.api.cors import Cors
 from appliance.api.edge import Edge
 from appliance.api.guards import known_parameters, room_to_write
 from appliance.api.lane import Lane
 from appliance.api.requests import ApiRequest
-from appliance.api.routes import api_keys, audit, auth, forms, health, responses, users
+from appliance.api.routes import (
+    api_keys,
+    audit,
+    auth,
+    dead_letters,
+    exports,
+    files,
+    form_pages,
+    forms,
+    health,
+    partials,
+    queues,
+    responses,
+    system,
+    tasks,
+    users,
+    webhooks,
+)
 from appliance.services import forms as service_forms
 from appliance.services import readiness
 from appliance.services.callers import Callers
-from appliance.services.context import open_context
+from appliance.services.context import Context, open_context
 from appliance.web import routes as pages
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a JSON body at most; nginx refuses more before it comes here."""
+_LOOK = 0.1
+"""Seconds between two looks for our own socket."""
 
 
 def create_app() -> ASGIApp:
@@ -41,7 +63,10 @@ def create_app() -> ASGIApp:
     async def form_origins(form_id: str) -> frozenset[str]:
         return await service_forms.origins(app.state.context, form_id)
 
-    return Edge(Cors(Lane(app), asked.cors_origins, form_origins))
+    def leaves() -> bool:
+        return bool(app.state.context.stopping)
+
+    return Edge(Cors(Lane(app), asked.cors_origins, form_origins), leaves)
 
 
 def create_litestar(asked: settings.Settings) -> Litestar:
@@ -55,12 +80,15 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         context.writer.start()
         context.sender.start()
         preparing = asyncio.create_task(readiness.prepare(context), name="prepare")
+        leaving = asyncio.create_task(_leave_when_taken_away(context), name="leave")
         _spare_the_collector()
+        _tell_of_the_end(context)
         try:
             yield
         finally:
-            preparing.cancel()
-            await asyncio.gather(preparing, return_exceptions=True)
+            for task in (preparing, leaving):
+                task.cancel()
+            await asyncio.gather(preparing, leaving, return_exceptions=True)
             await context.close()
 
     return Litestar(
@@ -73,6 +101,15 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             audit.router,
             forms.router,
             responses.router,
+            files.router,
+            partials.router,
+            exports.router,
+            tasks.router,
+            queues.router,
+            dead_letters.router,
+            system.router,
+            webhooks.router,
+            form_pages.router,
             *pages.handlers,
         ],
         lifespan=[lifespan],
@@ -84,6 +121,31 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+async def _leave_when_taken_away(context: Context) -> None:
+    """A reload takes our socket away first: then nobody new comes, and who is here is sent off (`Edge`)."""
+    program = os.environ.get("APPLIANCE_PROGRAM", "")
+    if not program.startswith("api-"):
+        return  # by hand
+    path = Paths(context.settings.data).api_socket(int(program.removeprefix("api-")))
+    while path.exists():  # noqa: ASYNC110 - what happens in a folder sets no event
+        await asyncio.sleep(_LOOK)
+    context.stopping = True
+
+
+def _tell_of_the_end(context: Context) -> None:
+    """Granian waits for open streams before it tells the application to end, so we listen to its signal too.
+
+    The event loop learns of signals by their wakeup descriptor: a handler of Python's own takes it nothing.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        context.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+        signal.siginterrupt(number, False)
 
 
 def _spare_the_collector() -> None:

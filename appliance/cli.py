@@ -27,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     command: Command = chosen.command
     try:
+        # Called by other code, such as a test, it must leave that process who it is.
+        if arguments is None and os.geteuid() == 0 and chosen.as_owner:
+            from appliance.runtime import ownership
+
+            ownership.step_down()
         return command(chosen)
     except (SettingError, CannotStart) as fault:
         for line in str(fault).splitlines():
@@ -61,14 +66,17 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     parser.add_argument("--version", action="version", version=f"appliance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    _add(commands, "up", _up, "run in the foreground until Ctrl-C or SIGTERM")
+    running = _add(commands, "up", _up, "run in the foreground until Ctrl-C or SIGTERM")
+    running.set_defaults(as_owner=False)
+    _add(commands, "reload", _reload, "read settings, certificates and keys anew, without a failed request")
     # Without help: supervisord's own way in, which --help does not show.
     launch = commands.add_parser("launch", description="become one of the programs", allow_abbrev=False)
-    launch.set_defaults(command=_launch)
+    launch.set_defaults(command=_launch, as_owner=False)
     launch.add_argument("name", metavar="NAME")
 
     status = _add(commands, "status", _status, "programs, doors, dependencies; exit 1 when it is not up")
     _add_json(status)
+    _add(commands, "healthcheck", _healthcheck, "the same in one line, for a container engine")
     doctor = _add(commands, "doctor", _doctor, "look for what is or will be wrong; changes nothing")
     _add_json(doctor)
     _add_config(commands)
@@ -76,6 +84,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
 
     _add_users(commands)
     _add_secrets(commands)
+    _add_queues(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
@@ -83,9 +92,28 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
         commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
     )
     maintenance.add_argument("state", choices=["on", "off"])
+    _add_installation(commands)
     control = _add(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser, commands.choices.keys()
+
+
+def _add_installation(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    move = _add(commands, "move", _move, "move the data folder to another place or disk; the old one is kept")
+    move.add_argument("folder", metavar="FOLDER", help="where it is to lie")
+    uninstall = _add(commands, "uninstall", _uninstall, "undo scripts/install; state and settings are kept")
+    uninstall.add_argument(
+        "--purge", action="store_true", help="delete state and settings too, when confirmed"
+    )
+    uninstall.add_argument("--yes", action="store_true", help="without being asked")
+    for one in (move, uninstall):
+        one.set_defaults(as_owner=False)
+    size = _add(commands, "size", _size, "CPUs, memory and disk for so many responses a day: advice")
+    size.add_argument("responses", metavar="RESPONSES", type=int, help="a day")
+    size.add_argument(
+        "--kilobytes", metavar="KB", type=float, default=1.0, help="of one response (default 1)"
+    )
+    _add_json(size)
 
 
 def _add_users(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -108,6 +136,24 @@ def _add_users(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         one.set_defaults(status="disabled" if name == "disable" else "active")
         _add_json(one)
     _add_json(_add(users, "list", _user_list, "all accounts"))
+
+
+def _add_queues(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    queues = _group(commands, "queue", "background tasks: what waits, runs and failed")
+    _add_json(_add(queues, "list", _queue_list, "the queues, and the tasks that failed for good"))
+    for name, what in (
+        ("pause", "begin nothing more of this queue; what runs goes on"),
+        ("resume", "begin its tasks again"),
+    ):
+        one = _add(queues, name, _queue_pause, what)
+        one.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+        one.set_defaults(paused=name == "pause")
+    retry = _add(queues, "retry", _queue_retry, "do failed tasks anew, with all their tries before them")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="of a dead letter")
+    retry.add_argument("--all", action="store_true", help="all dead letters")
+    purge = _add(queues, "purge", _queue_purge, "cancel what waits on a queue, for good")
+    purge.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+    purge.add_argument("--yes", action="store_true", help="without being asked")
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -153,7 +199,7 @@ def _add(
     help: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, as_owner=True)
     return parser
 
 
@@ -167,6 +213,12 @@ def _up(_: argparse.Namespace) -> int:
     return up()
 
 
+def _reload(_: argparse.Namespace) -> int:
+    from appliance.ops import reload
+
+    return reload.run()
+
+
 def _launch(chosen: argparse.Namespace) -> int:
     from appliance.runtime.launch import launch
 
@@ -178,6 +230,12 @@ def _status(chosen: argparse.Namespace) -> int:
     from appliance.ops import status
 
     return status.run(as_json=chosen.json)
+
+
+def _healthcheck(_: argparse.Namespace) -> int:
+    from appliance.ops import healthcheck
+
+    return healthcheck.run()
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
@@ -230,6 +288,30 @@ def _user_list(chosen: argparse.Namespace) -> int:
     return users.show(as_json=chosen.json)
 
 
+def _queue_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.show(as_json=chosen.json)
+
+
+def _queue_pause(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.set_paused(chosen.queue, paused=chosen.paused)
+
+
+def _queue_retry(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.retry(chosen.ids, every=chosen.all)
+
+
+def _queue_purge(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.purge(chosen.queue, sure=chosen.yes)
+
+
 def _secrets_list(chosen: argparse.Namespace) -> int:
     from appliance.ops import secrets
 
@@ -252,6 +334,26 @@ def _maintenance(chosen: argparse.Namespace) -> int:
     from appliance.ops import maintenance
 
     return maintenance.run(on=chosen.state == "on")
+
+
+def _move(chosen: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from appliance.ops import move
+
+    return move.run(Path(chosen.folder))
+
+
+def _uninstall(chosen: argparse.Namespace) -> int:
+    from appliance.ops import uninstall
+
+    return uninstall.run(purge=chosen.purge, sure=chosen.yes)
+
+
+def _size(chosen: argparse.Namespace) -> int:
+    from appliance.ops import size
+
+    return size.run(chosen.responses, kilobytes=chosen.kilobytes, as_json=chosen.json)
 
 
 def _supervisorctl(chosen: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ def write_durably(path: Path, content: str | bytes, *, mode: int = 0o600) -> Non
     """Replace a file so that after a crash or power loss the old or the new content is there, whole."""
     with _draft(path, content, mode, durable=True) as draft:
         draft.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
@@ -24,13 +24,21 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> 
         draft.replace(path)
 
 
+def move_durably(draft: Path, path: Path) -> None:
+    """Give a file that was written under another name its own: whole after power loss, or not there."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
 def create_once(path: Path, content: str | bytes, *, mode: int = 0o600) -> bytes:
     """What the file holds: `content` if this call created it, else what was there. Safe to race."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     with _draft(path, content, mode, durable=True) as draft, contextlib.suppress(FileExistsError):
         path.hardlink_to(draft)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return path.read_bytes()
 
 
@@ -43,7 +51,7 @@ def free_bytes(folder: Path) -> int:
 @contextlib.contextmanager
 def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)  # whatever the umask is
@@ -56,7 +64,8 @@ def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Ite
         draft.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in it durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -7,7 +7,9 @@ Problem
 ├── NotFound 404 ─ absent, or of someone who may not know it exists
 ├── MethodNotAllowed 405
 ├── Conflict 409
-├── FormNotOpen, FormClosed, FormFull 410
+├── FormOutdated 409 ─ filled in by another version; says which is current
+├── StorageFull 409 ─ the form holds as many files or half-filled responses as it may
+├── FormNotOpen, FormClosed, FormFull, QuotaFull 410
 ├── Stale 412
 ├── TooLarge 413
 ├── UnsupportedType 415
@@ -87,6 +89,18 @@ class Conflict(Problem):
     status, slug, title = 409, "conflict", "Conflict"
 
 
+class FormOutdated(Problem):
+    status, slug, title = 409, "form-changed", "Form changed"
+
+    def __init__(self, detail: str, *, version: int) -> None:
+        super().__init__(detail)
+        self.version = version
+
+
+class StorageFull(Problem):
+    status, slug, title = 409, "storage-full", "No room left for this form"
+
+
 class FormNotOpen(Problem):
     status, slug, title = 410, "form-not-open", "Form not open yet"
 
@@ -97,6 +111,10 @@ class FormClosed(Problem):
 
 class FormFull(Problem):
     status, slug, title = 410, "form-full", "Form full"
+
+
+class QuotaFull(Problem):
+    status, slug, title = 410, "quota-full", "Quota full"
 
 
 class Stale(Problem):

@@ -26,6 +26,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_encode = json.JSONEncoder(default=str).encode
 
 
 class JsonLines(logging.Formatter):
@@ -41,10 +42,11 @@ class JsonLines(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
-        line.update({key: value for key, value in vars(record).items() if key not in _RECORD | line.keys()})
+        known = _RECORD | line.keys()
+        line.update({key: value for key, value in vars(record).items() if key not in known})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def configure(level: str = "info", *, stream: TextIO | None = None) -> None:

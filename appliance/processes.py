@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,6 +38,28 @@ def die_with_parent(death: signal.Signals, parent: int) -> None:
         os.kill(os.getpid(), death)
 
 
+def allow_own_files() -> None:
+    """After a change of user, let this process read and write its own /proc files again (prctl(2))."""
+    if _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
+
+
+def raise_oom_score(score: int) -> None:
+    """Be ended rather than others when memory runs out: 0 to 1000 (proc(5), oom_score_adj). Never lowers it.
+
+    To lower it would need a right. Raises OSError.
+    """
+    path = Path("/proc/self/oom_score_adj")
+    if int(path.read_text()) < score:
+        path.write_text(str(score))
+
+
+def beat(path: Path) -> None:
+    """Show life to whoever guards us, by touching the file. A full disk is no matter."""
+    with contextlib.suppress(OSError):
+        path.touch()
+
+
 def find_stat(pid: int) -> Stat | None:
     """None when there is no such process (any more)."""
     try:
@@ -60,6 +84,10 @@ def boot_id() -> str:
 
 def all_pids() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def children(pid: int) -> set[int]:
+    return {each for each in all_pids() if (stat := find_stat(each)) and stat.parent == pid}
 
 
 def reap() -> dict[int, int]:

@@ -50,6 +50,23 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 _port = _whole(1, 65535)
 
 
+def _bytes(value: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", value, re.IGNORECASE)
+    if not found:
+        raise ValueError("a size such as 16G or 4096M is needed")
+    size = int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
+    if not 2**28 <= size <= 2**50:
+        raise ValueError("a size from 256M to 1024T is needed")
+    return size
+
+
+def _user(value: str) -> str:
+    """Its form only; whether there is one, `up` asks the system (runtime.ownership)."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", value):
+        raise ValueError("the name of a user is needed")
+    return value
+
+
 def _switch(value: str) -> bool:
     words = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
     try:
@@ -154,10 +171,11 @@ def _row(
     default: str | None,
     parse: Callable[[str], Any],
     help: str,
-    effect: Effect = "restart",
+    effect: Effect = "reload",
     *,
     secret: bool = False,
 ) -> Any:
+    """ "restart" is what the supervisor, the stores or the budget stand on: `up` holds it until it ends."""
     return dataclasses.field(metadata={"row": Row(name, default, parse, help, effect, secret)})
 
 
@@ -165,37 +183,70 @@ def _row(
 class Settings:
     """The table. `None` stands for 'not given'."""
 
-    data: Path = _row("APPLIANCE_DATA", "./var", _path, "the folder that all state lies below")
+    data: Path = _row("APPLIANCE_DATA", "./var", _path, "the folder that all state lies below", "restart")
     http_port: int = _row(
         "APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback"
     )
     https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", _port, "HTTPS")
     bind: tuple[str, ...] = _row(
-        "APPLIANCE_BIND", "127.0.0.1", _addresses, "addresses that nginx listens on, separated by commas"
+        "APPLIANCE_BIND",
+        "127.0.0.1",
+        _addresses,
+        "addresses that nginx listens on, separated by commas",
+        "restart",
+    )
+    port_base: int | None = _row(
+        "APPLIANCE_PORT_BASE",
+        None,
+        _whole(1024, 65000),
+        "the first of the inner ports on 127.0.0.1; default: 8000 for the application's metrics",
+        "restart",
     )
     trusted_proxies: tuple[str, ...] = _row(
         "APPLIANCE_TRUSTED_PROXIES", "", _networks, "networks whose X-Forwarded-For and -Proto are believed"
     )
     cpus: int | None = _row(
-        "APPLIANCE_CPUS", None, _whole(1, 4096), "CPUs of the budget; default min(host, 16)"
+        "APPLIANCE_CPUS", None, _whole(1, 4096), "CPUs of the budget; default min(host, 16)", "restart"
+    )
+    memory: int | None = _row(
+        "APPLIANCE_MEMORY",
+        None,
+        _bytes,
+        "memory of the budget, such as 8G; default min(host, 16G)",
+        "restart",
+    )
+    user: str | None = _row(
+        "APPLIANCE_USER", None, _user, "the user that all programs run as, when root starts them", "restart"
     )
     mongodb_uri: str | None = _row(
-        "MONGODB_URI", None, _mongodb_uri, "use this MongoDB; the embedded one stays off", secret=True
+        "MONGODB_URI",
+        None,
+        _mongodb_uri,
+        "use this MongoDB; the embedded one stays off",
+        "restart",
+        secret=True,
     )
     redis_uri: str | None = _row(
-        "REDIS_URL", None, _redis_url, "use this Redis; the embedded one stays off", secret=True
+        "REDIS_URL",
+        None,
+        _redis_url,
+        "use this Redis; the embedded one stays off",
+        "restart",
+        secret=True,
     )
     mongo_kind: str = _row(
         "APPLIANCE_MONGO",
         "auto",
         _mongo_kind,
         "embedded server: mongod, secantusdb, or auto (a mongod on PATH, else SecantusDB)",
+        "restart",
     )
     admin_password: str | None = _row(
         "APPLIANCE_ADMIN_PASSWORD",
         None,
         _password,
         "password of the first admin; default: generated once into secrets/admin_password",
+        "restart",
         secret=True,
     )
     secret_key: str | None = _row(
@@ -213,6 +264,9 @@ class Settings:
         secret=True,
     )
     smtp_from: str = _row("SMTP_FROM", "forms@localhost", _mail_address, "the address that e-mail comes from")
+    egress_allow: tuple[str, ...] = _row(
+        "EGRESS_ALLOW", "", _networks, "networks that webhooks may reach although not public, over http too"
+    )
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"
     )
@@ -238,11 +292,44 @@ class Settings:
         _whole(1, 1_000_000),
         "answers a minute of strangers, by form and address",
     )
+    limit_uploads: int = _row(
+        "APPLIANCE_LIMIT_UPLOADS",
+        "60",
+        _whole(1, 1_000_000),
+        "files a minute of strangers, by form and address",
+    )
+    limit_partials: int = _row(
+        "APPLIANCE_LIMIT_PARTIALS",
+        "120",
+        _whole(1, 1_000_000),
+        "half-filled responses that strangers save or read a minute, by form and address",
+    )
     limit_logins: int = _row(
         "APPLIANCE_LIMIT_LOGINS",
         "5",
         _whole(1, 10_000),
         "logins a minute of one account; of one address four times that",
+    )
+    upload_mb: int = _row(
+        "APPLIANCE_UPLOAD_MB", "20", _whole(1, 10_000), "MiB that one uploaded file may have"
+    )
+    form_files_mb: int = _row(
+        "APPLIANCE_FORM_FILES_MB",
+        "10240",
+        _whole(1, 100_000_000),
+        "MiB that the files of one form may have together",
+    )
+    address_share: int = _row(
+        "APPLIANCE_ADDRESS_SHARE",
+        "10",
+        _whole(1, 100),
+        "percent of a form's room that one address may take with what it has not submitted",
+    )
+    partial_days: int = _row(
+        "APPLIANCE_PARTIAL_DAYS",
+        "30",
+        _whole(1, 3650),
+        "days that a half-filled response is kept after its last change",
     )
     log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
 
@@ -252,6 +339,8 @@ FOLDERS = (
     "redis",
     "lake",
     "files",
+    "exports",
+    "imports",
     "models",
     "secrets",
     "tls",
@@ -282,6 +371,17 @@ def resolve(
     return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
 
 
+def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, str]:
+    """The settings that only a restart changes, as texts for an environment: there they win over every file.
+
+    So a program that starts again meanwhile gets what all others have. Raises SettingError.
+    """
+    env = os.environ if environ is None else environ
+    lines = _read_dotenv(dotenv or HOME / ".env")
+    found = {row.name: _find(row, env, lines)[0] for row in rows().values() if row.effect == "restart"}
+    return {name: text or "" for name, text in found.items()}
+
+
 def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[Any, str]:
     text, source = _find(row, env, dotenv)
     if text is None or (text == "" and row.default is None):
@@ -304,11 +404,21 @@ def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[
     if file_name:
         return _read_file(row.name, Path(file_name)), file_name
     secret = Path("/run/secrets") / row.name.lower()
-    if secret.is_file():
+    if _is_there(row.name, secret):
         return _read_file(row.name, secret), str(secret)
     if row.name in dotenv:
         return dotenv[row.name], ".env"
     return row.default, "default"
+
+
+def _is_there(name: str, path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as fault:  # a folder that we may not look into may hold it
+        raise SettingError(
+            f"{name}: cannot look for {path}: {fault.strerror};"
+            f" next: let user {os.geteuid()} read its folder and the files in it (chown)"
+        ) from None
 
 
 def _read_file(name: str, path: Path) -> str:

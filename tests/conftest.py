@@ -22,7 +22,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="session")
 def appliance(mailbox: Mailbox) -> Iterator[Running]:
-    with running(SMTP_URL=mailbox.url) as started:
+    with running(SMTP_URL=mailbox.url, EGRESS_ALLOW="127.0.0.1/32") as started:
         yield started
 
 

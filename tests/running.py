@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 import httpx
 import pymongo
 
-from appliance import addresses, settings
+from appliance import addresses, courses, settings
 from appliance.addresses import Paths
+from appliance.courses import Phase
 from appliance.ops import supervisor
+from appliance.runtime.guardian import supervision
 from appliance.settings import HOME
 from tests import statuses
 from tests.runtime.servers import operator_environ, temporary_data, until
@@ -27,7 +30,13 @@ START_SECONDS = 60.0
 
 
 class Running:
-    """A started appliance and the handles that tests hold it by."""
+    """A started appliance and the handles that tests hold it by.
+
+    Tests kill the same programs again and again, and the guardian lets them wait, longer each time. So there
+    is an operator who starts at once what waits, which begins afresh, unless he `is_patient`.
+    """
+
+    is_patient = False
 
     def __init__(self, data: Path, **environ: str) -> None:
         self.environ = {**operator_environ(data), "RATE_LIMIT": "off", **environ}
@@ -36,15 +45,29 @@ class Running:
         self.url = f"http://127.0.0.1:{self.settings.http_port}"
         self.log = data.parent / "up.log"
         self.check_status = statuses.Checker(self.url)
+        self.through: list[str] = []
+        """A command that runs what follows it."""
         self._child: subprocess.Popen[bytes] | None = None
+        self._over = threading.Event()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "appliance", "up"]
+            command = [*self.through, sys.executable, "-m", "appliance", "up"]
             self._child = subprocess.Popen(
                 command, cwd=HOME, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
+        self._over.clear()
+        self._operator = threading.Thread(target=self._operate, name="operator")
+        self._operator.start()
         self.until_ready()
+
+    def _operate(self) -> None:
+        asked = supervision.Supervision(self.paths)
+        while not self._over.wait(0.1):
+            for name, course in courses.read(self.paths).courses.items():
+                if course.phase == Phase.WAITING and not self.is_patient:
+                    with contextlib.suppress(*supervision.FAULTS):
+                        asked.start(supervisor.full_name(name))
 
     def until_ready(self, seconds: float = START_SECONDS) -> None:
         try:
@@ -68,6 +91,8 @@ class Running:
 
     def stop(self) -> int:
         """The exit status."""
+        self._over.set()
+        self._operator.join()
         assert self._child is not None
         self._child.terminate()
         try:

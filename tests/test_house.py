@@ -22,6 +22,14 @@ SCRIPTS = sorted(
 )
 
 
+def test_every_alert_is_documented() -> None:
+    sources = "".join(path.read_text() for path in (HOME / "appliance").rglob("*.py"))
+    named = set(re.findall(r'\{"alert": "(\w+)"', sources))
+    assert named == {"dead_letter", "program_down"}
+    documented = (HOME / "docs" / "webhooks.md").read_text()
+    assert not [name for name in named if f'`{{"alert": "{name}", ' not in documented]
+
+
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=HOME, capture_output=True, check=True).stdout
     return [path for name in listed.decode().split("\0") if name and (path := HOME / name).is_file()]

@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from appliance.api.problems import ProblemDocument
 from appliance.api.requests import ApiRequest
+from appliance.services.background import Accepted
 from appliance.services.bodies import Cached
 
 PRIVATE = {"cache-control": "private, no-store"}
@@ -25,6 +26,14 @@ def ok(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -
         media_type="application/json",
         headers=PRIVATE | (headers or {}),
     )
+
+
+def accepted(promised: Accepted, *, replayed: bool = False) -> Response[bytes]:
+    """A worker does it; where to look how far it is."""
+    sent = {"location": promised.status_url}
+    if replayed:
+        sent["idempotency-replayed"] = "true"
+    return ok(promised, status=202, headers=sent)
 
 
 def created(
@@ -67,10 +76,11 @@ TEXTS = {
     403: "Known to the caller, not allowed",
     404: "Absent, or of someone who may not know that it exists",
     409: "Conflict with what is there",
-    410: "Not open yet, closed, or full: the type ends in form-not-open, form-closed or form-full",
+    410: "Not open yet, closed, full: the type ends in form-not-open, form-closed, form-full, quota-full",
     412: "Changed since the revision in If-Match",
     413: "The body is too large",
     415: "The body is not JSON",
+    416: "The range lies outside of the file",
     422: "Refused by the rules of the form or of definitions",
     429: "Too many requests; Retry-After says when to come back",
     500: "An error of the appliance",
@@ -92,4 +102,6 @@ def documented(*statuses: int, **shapes: Any) -> dict[int, ResponseSpec]:
     return specs
 
 
+FILE = "application/octet-stream"
+"""What the documentation of a file's route is derived with; the document says which types there are."""
 PROBLEM_JSON: Any = "application/problem+json"

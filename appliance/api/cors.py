@@ -1,7 +1,7 @@
 """Cross-origin requests: none by default; what the setting or a public form's `origins` allow.
 
-Tokens travel in a header, never in a cookie, so credentials are not allowed along. Of a form only the two
-public routes are opened to its origins: reading it and answering it.
+Tokens travel in a header, never in a cookie, so credentials are not allowed along. Of a form only the
+public routes are opened to its origins: reading and answering it, its files, what is half-filled.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from appliance.api.edge import EXTRA
 FormOrigins = Callable[[str], Awaitable[frozenset[str]]]
 """The origins that a form's owner allowed; empty for a form that is not public."""
 
-_PUBLIC = re.compile(r"/api/v1/forms/([^/]{1,64})(?:/responses)?")
+_PUBLIC = re.compile(r"/api/v1/forms/([^/]{1,64})(?:/responses|/files(?:/[^/]+)?|/partial/[^/]+)?")
 _PREFLIGHT_SECONDS = b"600"
 _METHODS = b"GET, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
-    b"authorization, content-type, idempotency-key, if-match, if-none-match, x-form-pin, x-form-link"
+    b"authorization, content-type, idempotency-key, if-match, if-none-match, x-form-pin, x-form-link, "
+    b"x-partial-token"
 )
 _EXPOSED = b"etag, location, retry-after, idempotency-replayed, x-request-id, x-cache"
 

@@ -20,14 +20,16 @@ from litestar.routes import HTTPRoute
 
 from appliance import __version__
 from appliance.api import examples
-from appliance.api.answers import PROBLEM_JSON, TEXTS
+from appliance.api.answers import FILE, PROBLEM_JSON, TEXTS
 from appliance.api.guards import SCOPE, admin_only, perhaps_signed_in, signed_in
 from appliance.api.links import links_of
 from appliance.api.problems import ProblemDocument
+from appliance.services.export_making import MEDIA_TYPES
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _PROBLEM = {"schema": {"$ref": _REF.format(name="ProblemDocument")}}
+_BINARY = {"type": "string", "format": "binary"}
 _ALWAYS = (429, 500, 503)
 TAGS = {
     "auth": "Signing in and out, passwords",
@@ -36,6 +38,14 @@ TAGS = {
     "audit": "Who changed what and when",
     "forms": "Forms, their versions, who else may use them",
     "responses": "Answers to forms",
+    "files": "Files that answers name",
+    "partials": "Half-filled responses, by a secret token",
+    "exports": "Responses as files",
+    "tasks": "Background work: its progress, cancelling it",
+    "queues": "Where tasks wait",
+    "dead-letters": "Tasks that failed for good",
+    "webhooks": "Who is told of what happens, and what came of it",
+    "system": "The machine under it: programs, what they may have and what they use",
     "health": "Alive, and ready",
 }
 
@@ -103,6 +113,7 @@ def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
     if scope:
         operation["description"] += f" An API key needs the scope `{scope}`."
     operation.pop("deprecated", None)
+    _mend_body(operation.get("requestBody", {}))
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         _mend_parameter(parameter)
@@ -120,6 +131,14 @@ def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
         operation["security"] = [{"bearer": []}]
     elif perhaps_signed_in in guards:
         operation["security"] = [{}, {"bearer": []}]
+
+
+def _mend_body(body: Json) -> None:
+    """One that may be left out is not told as null."""
+    for content in body.get("content", {}).values():
+        if "oneOf" in content["schema"]:
+            body["required"] = False
+            content["schema"] = next(each for each in content["schema"]["oneOf"] if "$ref" in each)
 
 
 def _mend_parameter(parameter: Json) -> None:
@@ -152,6 +171,8 @@ def _mend_responses(operation: Json, *, guarded: bool) -> None:
             responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
         for content in told.values():
             _any_of(content["schema"])
+        if FILE in told:  # whichever of the formats was asked for
+            responses[str(status)]["content"] = {each: {"schema": _BINARY} for each in MEDIA_TYPES.values()}
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 import pymongo
 from litestar.enums import ScopeType
@@ -24,10 +25,14 @@ EXTRA = "appliance.headers"
 
 
 class Edge:
-    """ASGI, outside of Litestar: the cheapest place, and errors pass through it too."""
+    """ASGI, outside of Litestar: the cheapest place, and errors pass through it too.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Once `leaves` says so, each answer ends its connection: nginx must not ask a process again that is about
+    to go, since a POST that it sent and got no answer to fails.
+    """
+
+    def __init__(self, app: ASGIApp, leaves: Callable[[], bool] = lambda: False) -> None:
+        self._app, self._leaves = app, leaves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -43,7 +48,8 @@ class Edge:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *mine]
+                last = [(b"connection", b"close")] if self._leaves() else []
+                message["headers"] = [*message["headers"], *mine, *last]
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

@@ -28,8 +28,12 @@ BODIES: dict[str, Any] = {
     "JudgeForm": {"definition": _DEFINITION},
     "GiveShares": {"shares": [{"username": "bob", "level": "view"}]},
     "CreateLink": {"single_use": True, "note": "for Ada"},
+    "SavePartial": {"data": {"name": "Ada"}, "page": "page1"},
     "Submission": {"data": {"name": "Ada", "stars": 5}, "meta": {"language": "en"}},
     "ChangeResponse": {"data": {"name": "Ada", "stars": 4}},
+    "CreateWebhook": {"url": "https://example.org/hook", "events": ["response.created"]},
+    "ChangeWebhook": {"status": "active"},
+    "StartExport": {"format": "xlsx", "time_zone": "Europe/Berlin", "from": "2026-01-01T00:00:00Z"},
     "Bulk": {"response_ids": ["01a20e67f86975fe865bfcd83881"], "action": "tag", "value": "seen"},
 }
 """By the name of the shape; a test sees to it that every body has one and that it is valid."""
@@ -83,17 +87,23 @@ HEADERS = {
     "If-None-Match": _header("If-None-Match", "The ETag at hand; 304 while it is current", examples=['"1"']),
     "X-Form-Pin": _header("X-Form-Pin", "The form's PIN, where it has one"),
     "X-Form-Link": _header("X-Form-Link", "The token of a link to this form"),
+    "X-Partial-Token": _header("X-Partial-Token", "The token of a half-filled response that names the file"),
 }
 
 _READ_BY = {
-    "Idempotency-Key": "create_form duplicate_form create_link submit create_user create_key",
+    "Idempotency-Key": (
+        "create_form import_form duplicate_form create_link submit create_user create_key create_webhook "
+        "start_export import_responses"
+    ),
     "If-Match": (
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "
-        "change_response delete_response restore_form restore_response"
+        "change_response delete_response restore_form restore_response change_webhook delete_webhook "
+        "save_partial"
     ),
-    "If-None-Match": "get_form list_responses get_response",
-    "X-Form-Pin": "submit submit_batch",
-    "X-Form-Link": "get_form submit submit_batch",
+    "If-None-Match": "get_form list_responses get_response get_partial",
+    "X-Form-Pin": "get_form submit submit_batch upload_file save_partial get_partial delete_partial",
+    "X-Form-Link": "get_form submit submit_batch upload_file save_partial get_partial delete_partial",
+    "X-Partial-Token": "download_file",
 }
 
 

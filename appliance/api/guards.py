@@ -9,6 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from appliance.api.requests import ApiRequest
+from appliance.domain.access import Caller
 from appliance.errors import BadRequest, FieldError, Forbidden, Unauthenticated, pointer
 from appliance.services.callers import Callers
 from appliance.stores.limits import Verdict
@@ -18,6 +19,8 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 _MINUTE = 60.0
 """Seconds that the limits by account and by form are counted in."""
+_TESTS = 10
+"""Test deliveries a minute of one account: each may hold a connection for ten seconds."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SCOPE = "scope"
@@ -51,23 +54,60 @@ async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -
         connection.hold_to(await context.limits.take(*bucket))
 
 
+async def still_signed_in(connection: Connection) -> Caller:
+    """Who the request's token speaks for by now. Raises Unauthenticated."""
+    token = _bearer(connection)
+    if token is None:
+        raise Unauthenticated("Sign in again.")
+    return await _callers(connection).get(token)
+
+
 async def strangers_limited(connection: Connection, _: BaseRouteHandler) -> None:
     """For the submit of public forms, after `perhaps_signed_in`. Raises TooMany."""
     if connection.scope["user"] is None and isinstance(connection, ApiRequest):
         connection.hold_to(await count_submit(connection))
 
 
-async def count_submit(request: ApiRequest) -> Verdict:
-    """One more answer to a form from an address."""
-    name = f"submit:{request.path_params['form_id']}:{request.origin}"
-    return await request.context.limits.take(name, request.context.settings.limit_submits, _MINUTE)
+async def tests_limited(connection: Connection, _: BaseRouteHandler) -> None:
+    """For what waits for somebody else's server, after `signed_in`. Raises TooMany."""
+    if isinstance(connection, ApiRequest):
+        name = f"webhook-tests:{connection.signed_in.user_id}"
+        connection.hold_to(await connection.context.limits.take(name, _TESTS, _MINUTE))
+
+
+async def uploads_limited(connection: Connection, _: BaseRouteHandler) -> None:
+    """For strangers' uploads, after `perhaps_signed_in`. Raises TooMany."""
+    if connection.scope["user"] is None and isinstance(connection, ApiRequest):
+        limit = connection.context.settings.limit_uploads
+        connection.hold_to(await _count(connection, "upload", limit))
+
+
+async def partials_limited(connection: Connection, _: BaseRouteHandler) -> None:
+    """For strangers' half-filled responses, after `perhaps_signed_in`. Raises TooMany."""
+    if connection.scope["user"] is None and isinstance(connection, ApiRequest):
+        limit = connection.context.settings.limit_partials
+        connection.hold_to(await _count(connection, "partial", limit))
+
+
+async def count_submit(request: ApiRequest, form_id: str | None = None) -> Verdict:
+    """One more answer to a form from an address; the form of the path, where none is named."""
+    return await _count(request, "submit", request.context.settings.limit_submits, form_id)
+
+
+async def _count(request: ApiRequest, what: str, limit: int, form_id: str | None = None) -> Verdict:
+    """By form and address."""
+    name = f"{what}:{form_id or request.path_params['form_id']}:{request.origin}"
+    return await request.context.limits.take(name, limit, _MINUTE)
 
 
 def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
     """A parameter that is misspelt or given twice must not be passed over: `dryrun=true` would store.
 
-    Raises BadRequest. A route that takes a family of parameters names its beginning in `opt["prefix"]`.
+    Raises BadRequest. A route that takes a family of parameters names its beginning in `opt["prefix"]`; pages
+    for browsers have `opt["any_query"]`, for what others add to an address (`utm_source`).
     """
+    if handler.opt.get("any_query"):
+        return
     seen: set[str] = set()
     prefix = handler.opt.get("prefix")
     for name, _ in connection.query_params.multi_items():
@@ -94,7 +134,7 @@ def room_to_write(connection: Connection, handler: BaseRouteHandler) -> None:
 def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """By the names that queries use: `from`, where the function says `start`."""
     named = handler.parsed_fn_signature.parameters.items()
-    return frozenset(getattr(field.kwarg_definition, "query", None) or name for name, field in named)
+    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in named)
 
 
 def _callers(connection: Connection) -> Callers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,11 +13,13 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from appliance import errors, logs
+from appliance.api import bad_parameters
 from appliance.stores import mongo
 
 log = logs.get(__name__)
 
 AnyRequest = Request[Any, Any, Any]
+_SECRET = re.compile(r"(/partial/)[^/]+")
 
 
 class FieldFault(msgspec.Struct):
@@ -34,6 +37,8 @@ class ProblemDocument(msgspec.Struct, kw_only=True, omit_defaults=True):
     instance: str
     request_id: str
     errors: list[FieldFault] = []
+    form_version: int | msgspec.UnsetType = msgspec.UNSET
+    """Of `form-changed`: the form's current version."""
 
 
 def answer(
@@ -44,9 +49,10 @@ def answer(
         title=problem.title,
         status=problem.status,
         detail=problem.detail,
-        instance=request.scope["path"],
+        instance=_shown_path(request),
         request_id=logs.request_id.get() or "",
         errors=[FieldFault(error.path, error.message) for error in problem.errors],
+        form_version=problem.version if isinstance(problem, errors.FormOutdated) else msgspec.UNSET,
     )
     sent = {"cache-control": "no-store", **(headers or {})}
     if problem.retry_after is not None:
@@ -61,6 +67,11 @@ def answer(
     )
 
 
+def _shown_path(request: AnyRequest) -> str:
+    """For eyes and logs: without the secret that the paths of half-filled responses end with."""
+    return _SECRET.sub(r"\1-", request.scope["path"])
+
+
 def on_problem(request: AnyRequest, problem: errors.Problem) -> Response[bytes]:
     return answer(request, problem)
 
@@ -69,12 +80,12 @@ def on_database_error(request: AnyRequest, error: PyMongoError) -> Response[byte
     problem = mongo.as_problem(error)
     if problem is None:
         return on_unexpected(request, error)
-    log.warning("database", extra={"path": request.scope["path"], "error": str(error)[:300]})
+    log.warning("database", extra={"path": _shown_path(request), "error": str(error)[:300]})
     return answer(request, problem)
 
 
 def on_redis_error(request: AnyRequest, error: RedisError) -> Response[bytes]:
-    log.warning("redis", extra={"path": request.scope["path"], "error": str(error)[:300]})
+    log.warning("redis", extra={"path": _shown_path(request), "error": str(error)[:300]})
     return answer(request, errors.Unavailable("Redis does not answer; try again."))
 
 
@@ -88,30 +99,20 @@ def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[by
             request, errors.MethodNotAllowed("This path does not take this method; see /docs."), headers
         )
     if error.status_code == 413:
-        return answer(request, errors.TooLarge("The body is larger than this path takes."))
+        return answer(request, errors.TooLarge(f"The body is larger than this path takes{_most(request)}."))
     if error.status_code >= 500:
         return on_unexpected(request, error)
-    return answer(request, errors.BadRequest(_parameter_detail(error), errors=_parameter_faults(error)))
+    return answer(request, bad_parameters.problem(request, error))
 
 
-def _parameter_faults(error: HTTPException) -> list[errors.FieldError]:
-    extra = error.extra if isinstance(error.extra, list) else []
-    return [
-        errors.FieldError(
-            errors.pointer(*str(fault.get("key", "")).split(".")), str(fault.get("message", ""))
-        )
-        for fault in extra
-        if isinstance(fault, dict)
-    ]
-
-
-def _parameter_detail(error: HTTPException) -> str:
-    return "A parameter is not valid." if error.extra else "The request could not be read."
+def _most(request: AnyRequest) -> str:
+    most = request.route_handler.resolve_request_max_body_size()
+    return "" if most is None else f": at most {most} bytes"
 
 
 def on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Ours. The log has the whole of it, the caller only the id to ask about."""
-    log.error("unexpected error", extra={"path": request.scope["path"]}, exc_info=error)
+    log.error("unexpected error", extra={"path": _shown_path(request)}, exc_info=error)
     return answer(
         request, errors.InternalError("Something went wrong here. The log has it under this request_id.")
     )

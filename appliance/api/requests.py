@@ -13,7 +13,9 @@ from litestar import Request
 
 from appliance.api.edge import EXTRA
 from appliance.domain.access import Caller
-from appliance.errors import BadRequest, FieldError, TooMany, UnsupportedType, pointer
+from appliance.errors import BadRequest, FieldError, TooMany, UnsupportedType
+from appliance.services import shape_faults
+from appliance.services.admission import Visit
 from appliance.services.context import Context
 from appliance.stores.limits import Verdict, origin
 
@@ -51,6 +53,16 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
         """Where the request comes from, as limits by address count: nginx has written who that is."""
         return origin(self.headers.get("x-forwarded-for"))
 
+    def visit(self, form_id: str, link: str | None = None) -> Visit:
+        """Whoever asks, at the door of a form. `link` is the token that the address has, if it has one."""
+        return Visit(
+            form_id=form_id,
+            caller=self.caller,
+            pin=self.headers.get("x-form-pin"),
+            link=self.headers.get("x-form-link", link),
+            address=self.headers.get("x-forwarded-for"),
+        )
+
     def hold_to(self, verdict: Verdict) -> None:
         """Tell the caller of the limit, on whatever the answer becomes. Raises TooMany beyond it."""
         extra: list[tuple[bytes, bytes]] = self.scope[EXTRA]  # type: ignore[literal-required]
@@ -65,15 +77,7 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
     def idempotency_key(self) -> str | None:
         """Raw or quoted. Raises BadRequest."""
         given = self.headers.get("idempotency-key")
-        if given is None:
-            return None
-        found = _KEY.fullmatch(given.strip())
-        if found is None:
-            fault = (
-                "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or inner quotes."
-            )
-            raise BadRequest(fault)
-        return found[1]
+        return None if given is None else checked_key(given)
 
     def if_match(self) -> int | None:
         """The revision that the caller changes. `*` matches any. Raises BadRequest for more than one tag."""
@@ -95,6 +99,15 @@ class ApiRequest(Request[Caller | None, str | None, Any]):
         return "*" in tags or tag in tags
 
 
+def checked_key(given: str) -> str:
+    """An Idempotency-Key without its quotes. Raises BadRequest."""
+    found = _KEY.fullmatch(given.strip())
+    if found is None:
+        fault = "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or inner quotes."
+        raise BadRequest(fault)
+    return found[1]
+
+
 def decode(body: bytes, content_type: str | None, shape: Any) -> Any:
     """Raises BadRequest for what is not JSON or not of this shape, UnsupportedType for another type."""
     if content_type is None or not _JSON_TYPES.match(content_type):
@@ -104,16 +117,8 @@ def decode(body: bytes, content_type: str | None, shape: Any) -> Any:
     except RecursionError:
         raise BadRequest("The body is nested too deeply.", errors=[FieldError("", "too deep")]) from None
     except msgspec.ValidationError as fault:
-        raise BadRequest("The body has not the expected shape.", errors=[_fault(str(fault))]) from None
+        raise BadRequest(
+            "The body has not the expected shape.", errors=[shape_faults.told(fault, shape)]
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise BadRequest("The body is not JSON.", errors=[FieldError("", str(fault))]) from None
-
-
-def _fault(text: str) -> FieldError:
-    """msgspec says ``Expected `str`, got `int` - at `$.a.b` ``; unknown and missing fields by name."""
-    message, _, place = text.partition(" - at ")
-    parts: list[str | int] = [
-        int(index) if index else name for name, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)
-    ]
-    named = re.search(r"(?:unknown|missing required) field `([^`]*)`", message)
-    return FieldError(pointer(*parts, *([named[1]] if named else [])), message)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from appliance.domain.answer_choice import accept_many
-from appliance.domain.choices import Choices
-from appliance.domain.element import Elements, Question, collect
-from appliance.domain.element import question as as_question
+from appliance.domain.choices import Choices, choice_view
+from appliance.domain.element import Question
 from appliance.domain.faults import Faults, token
 from appliance.domain.field import REFUSED, Accept, Checks, Context, Rule, needs, refuse
+from appliance.domain.logic import condition, holds
+from appliance.domain.message import Message, Said
 from appliance.domain.node import Node
-from appliance.domain.survey_core import MAX_ROWS, TEXTS
-from appliance.domain.values import fill, is_empty, js_text, same_key
+from appliance.domain.values import is_empty, js_text, same_key
+from appliance.domain.view import View
 
 if TYPE_CHECKING:
-    from appliance.domain.scope import Scope
+    from appliance.domain.computed import Change, Prune
 
 
 def matrix_checks(question: Question, context: Context) -> Checks:
@@ -28,12 +28,56 @@ def matrix_checks(question: Question, context: Context) -> Checks:
     choices = Choices(columns, texts, False, frozenset(), frozenset())
     cell = accept_many(choices, "", 0) if node.text("cellType") == "checkbox" else choices.accept
     rows = node.nodes("rows")
-    names = [js_text(row.values["value"]) for row in rows]
-    rules = _row_rules(node, rows)
-    return Checks(_accept_rows(frozenset(names), cell), rules, tuple(_on_nothing(rule, {}) for rule in rules))
+    accept = _accept_rows(frozenset(js_text(row.values["value"]) for row in rows), cell)
+    seen, columns_seen = _seen(node, "rows"), _seen(node, "columns")
+    prune = None if seen is None and columns_seen is None else _prune(seen, columns_seen)
+    if seen is not None:
+        return Checks(accept, by_view=_by_view(node, seen), prune=prune, rows=seen)
+    rules = _row_rules(node, [js_text(row.values["value"]) for row in rows])
+    on_empty = tuple(_on_nothing(rule, {}) for rule in rules)
+    return Checks(accept, rules, on_empty, prune=prune)
 
 
-def _on_nothing(rule: Rule, nothing: object) -> Callable[[], str | None]:
+Seen = Callable[[View], list[Any]]
+"""The values of the rows or columns that show."""
+
+
+def _seen(node: Node, name: str) -> Seen | None:
+    """None where all always do. A condition of its own stands in for that of all."""
+    every = condition(node, f"{name}VisibleIf")
+    runs = [(item.values["value"], condition(item, "visibleIf") or every) for item in node.nodes(name)]
+    if all(run is None for _, run in runs):
+        return None
+    return lambda view: [value for value, run in runs if run is None or holds(run, choice_view(view, value))]
+
+
+def _by_view(node: Node, seen: Seen) -> Callable[[Any, View], Said | None]:
+    def check(stored: Any, view: View) -> Said | None:
+        rules = _row_rules(node, list(map(js_text, seen(view))))
+        return next((message for rule in rules if (message := rule(stored or {})) is not None), None)
+
+    return check
+
+
+def _prune(rows: Seen | None, columns: Seen | None) -> Prune:
+    def prune(stored: Any, view: View, changes: list[Change], /, *, shown: bool) -> Any:
+        names = stored.keys() if rows is None else set(map(js_text, rows(view)))
+        kept = {name: cell for name, cell in stored.items() if name in names}
+        if columns is None:
+            return kept
+        values = set(map(same_key, columns(view)))
+        return {name: found for name, cell in kept.items() if (found := _seen_cell(cell, values))}
+
+    return prune
+
+
+def _seen_cell(cell: Any, values: set[str]) -> Any:
+    if isinstance(cell, list):
+        return [one for one in cell if same_key(one) in values]
+    return cell if same_key(cell) in values else None
+
+
+def _on_nothing(rule: Rule, nothing: object) -> Callable[[], Said | None]:
     return lambda: rule(nothing)
 
 
@@ -55,20 +99,17 @@ def _accept_rows(names: frozenset[str], cell: Accept) -> Accept:
     return accept
 
 
-def _row_rules(node: Node, rows: list[Node]) -> tuple[Rule, ...]:
-    """eachRowRequired and eachRowUnique, for rows that always show."""
-    if node.values.get("rowsVisibleIf"):
-        return ()
-    sure = [js_text(row.values["value"]) for row in rows if not row.values.get("visibleIf")]
+def _row_rules(node: Node, sure: list[str]) -> tuple[Rule, ...]:
+    """eachRowRequired and eachRowUnique, for the rows that show."""
     rules: list[Rule] = []
     if node.flag("eachRowRequired"):
         rules.append(
-            lambda value: None if all(name in value for name in sure) else TEXTS["requiredInAllRowsError"]
+            lambda value: None if all(name in value for name in sure) else Message("requiredInAllRowsError")
         )
     if node.flag("eachRowUnique"):
         rules.append(
             lambda value: (
-                TEXTS["eachRowUniqueError"]
+                Message("eachRowUniqueError")
                 if _repeats(value[name] for name in sure if name in value)
                 else None
             )
@@ -79,145 +120,3 @@ def _row_rules(node: Node, rows: list[Node]) -> tuple[Rule, ...]:
 def _repeats(values: Iterable[object]) -> bool:
     keys = [js_text(value) for value in values]
     return len(set(keys)) < len(keys)
-
-
-def cells(node: Node) -> tuple[Question, ...]:
-    """The columns of a matrixdropdown or matrixdynamic as the questions of a row."""
-    default = node.text("cellType") or "dropdown"
-    return tuple(_cell(node, column, default) for column in node.nodes("columns"))
-
-
-def _cell(node: Node, column: Node, default: str) -> Question:
-    kind = column.text("cellType") or "default"
-    kind = default if kind == "default" else kind
-    values = dict(column.values)
-    if not values.get("choices"):
-        values["choices"] = node.nodes("choices")
-    if "storeOthersAsComment" in node.values:
-        values["storeOthersAsComment"] = node.values["storeOthersAsComment"]
-    return as_question(
-        replace(column, values=values), kind, conditional=bool(node.values.get("columnsVisibleIf"))
-    )
-
-
-def row_elements(node: Node) -> Elements:
-    """A row: its cells, and the questions of its detail panel."""
-    details = collect(node.nodes("detailElements") if node.value("detailPanelMode") != "none" else ())
-    return Elements((*cells(node), *details.questions), details.groups)
-
-
-def lenient(elements: Elements) -> Elements:
-    """The same without anything that must be answered."""
-    return Elements(tuple(replace(one, lenient=True) for one in elements.questions), ())
-
-
-def _row_scopes(question: Question, context: Context) -> dict[str, Scope]:
-    """By row: as the form says, or without demands where a condition may hide the row."""
-    node = question.node
-    conditional = bool(node.values.get("rowsVisibleIf")) or question.lenient
-    unsure = {
-        js_text(row.values["value"]): conditional or bool(row.values.get("visibleIf"))
-        for row in node.nodes("rows")
-    }
-    elements = row_elements(node)
-    # Each is built only if a row needs it: matrices in matrices would double the work at every level.
-    scopes = {
-        flag: context.build(lenient(elements) if flag else elements, context) for flag in set(unsure.values())
-    }
-    return {name: scopes[flag] for name, flag in unsure.items()}
-
-
-def matrixdropdown_checks(question: Question, context: Context) -> Checks:
-    node = question.node
-    rows = _row_scopes(question, context)
-    demanding = [name for name, row in rows.items() if row.demands]
-    unique = _unique(node, context)
-
-    def accept(value: Any, path: str, faults: Faults) -> object:
-        if not isinstance(value, dict):
-            return refuse(faults, path, needs("an object of rows", value))
-        stored = {}
-        for name, given in value.items():
-            row = rows.get(name)
-            if row is None:
-                faults.add(path + token(name), "the matrix has no such row")
-            elif given is not None:
-                stored[name] = row.check(given, path + token(name), faults)
-        for name in demanding:
-            if name not in stored and not faults.full:
-                rows[name].check({}, path + token(name), faults)
-        unique.check(list(stored.items()), path, faults)
-        return {name: row for name, row in stored.items() if row}
-
-    return Checks(accept, when_empty={} if demanding else None)
-
-
-def matrixdynamic_checks(question: Question, context: Context) -> Checks:
-    node = question.node
-    elements = row_elements(node)
-    row = context.build(lenient(elements) if question.lenient else elements, context)
-    most = min(int(node.value("maxRowCount")), MAX_ROWS)
-    least = min(int(node.value("minRowCount")), most)
-    unanswered = min(int(node.value("rowCount")), MAX_ROWS)
-    unique = _unique(node, context)
-
-    def accept(value: Any, path: str, faults: Faults) -> object:
-        if not isinstance(value, list):
-            return refuse(faults, path, needs("an array of rows", value))
-        if len(value) > most:
-            return refuse(faults, path, f"more than {most} rows")
-        stored = check_all(row, value, max(len(value), least) if value else unanswered, path, faults)
-        unique.check(list(enumerate(stored)), path, faults)
-        return stored
-
-    rules = _least_rows(question, least)
-    on_empty = tuple(_on_nothing(rule, []) for rule in rules)
-    return Checks(accept, rules, on_empty, [] if row.demands else None, empty_answers=True)
-
-
-def check_all(scope: Scope, given: list[Any], count: int, path: str, faults: Faults) -> list[dict[str, Any]]:
-    """The objects as stored. The form shows `count` of them, so those not sent are checked as empty ones."""
-    stored = [
-        scope.check({} if item is None else item, f"{path}/{place}", faults)
-        for place, item in enumerate(given)
-    ]
-    if scope.demands:
-        for place in range(len(given), count):
-            if faults.full:
-                break
-            scope.check({}, f"{path}/{place}", faults)
-    return stored
-
-
-def _least_rows(question: Question, least: int) -> tuple[Rule, ...]:
-    if least < 1 or not question.is_required:
-        return ()
-    message = fill(TEXTS["minRowCountError"], least)
-    return (lambda value: message if sum(not is_empty(row) for row in value) < least else None,)
-
-
-class _Unique:
-    """Columns in which no two rows may say the same."""
-
-    def __init__(self, columns: list[str], message: str) -> None:
-        self.columns, self.message = columns, message
-
-    def check(self, rows: list[tuple[str | int, dict[str, Any]]], path: str, faults: Faults) -> None:
-        for column in self.columns:
-            places: dict[str, list[str | int]] = {}
-            for place, row in rows:
-                if not is_empty(row.get(column)):
-                    places.setdefault(js_text(row[column]).lower(), []).append(place)
-            for found in places.values():
-                for place in found if len(found) > 1 else ():
-                    faults.add(path + token(place) + token(column), self.message)
-
-
-def _unique(node: Node, context: Context) -> _Unique:
-    columns = [
-        js_text(column.values["name"]) for column in node.nodes("columns") if column.values.get("isUnique")
-    ]
-    key = node.text("keyName")
-    if key and key not in columns:
-        columns.append(key)
-    return _Unique(columns, node.text("keyDuplicationError", context.locale) or TEXTS["keyDuplicationError"])

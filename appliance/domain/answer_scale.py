@@ -8,9 +8,11 @@ from appliance.domain.choices import Choices
 from appliance.domain.element import Question
 from appliance.domain.faults import Faults
 from appliance.domain.field import REFUSED, Accept, Checks, Context, needs, refuse
+from appliance.domain.limits import limits_by_view
+from appliance.domain.message import Message
 from appliance.domain.node import Node
-from appliance.domain.survey_core import MAX_RATES, TEXTS
-from appliance.domain.values import fill, same_key, to_number, whole
+from appliance.domain.survey_core import MAX_RATES
+from appliance.domain.values import same_key, to_number, whole
 
 
 def boolean_checks(question: Question, context: Context) -> Checks:
@@ -23,7 +25,7 @@ def boolean_checks(question: Question, context: Context) -> Checks:
         for one in values:
             if value == one and type(value) is type(one):
                 return one
-        return refuse(faults, path, fill(TEXTS["variableValueNotInChoices"], value))
+        return refuse(faults, path, Message("variableValueNotInChoices", (value,)))
 
     return Checks(accept)
 
@@ -62,24 +64,25 @@ def scale(node: Node) -> tuple[float, float, float]:
 
 def slider_checks(question: Question, context: Context) -> Checks:
     node = question.node
+    position, by_view = _accept_position(node), limits_by_view(node, "slider")
     if node.text("sliderType") == "range":
-        return Checks(_accept_range(_accept_position(node)))
-    return Checks(_accept_position(node))
+        return Checks(_accept_range(position), by_view=by_view)
+    return Checks(position, by_view=by_view)
 
 
 def _accept_position(node: Node) -> Accept:
-    """A number on the scale; ends that an expression sets are not known here."""
+    """A number on the scale; ends that an expression sets are asked later."""
     low = None if node.values.get("minValueExpression") else node.value("min")
     high = None if node.values.get("maxValueExpression") else node.value("max")
 
     def accept(value: Any, path: str, faults: Faults) -> object:
         number = None if isinstance(value, str) else to_number(value)
         if number is None:
-            return refuse(faults, path, TEXTS["numericError"])
+            return refuse(faults, path, Message("numericError"))
         if low is not None and number < low:
-            return refuse(faults, path, fill(TEXTS["minError"], low))
+            return refuse(faults, path, Message("minError", (low,)))
         if high is not None and number > high:
-            return refuse(faults, path, fill(TEXTS["maxError"], high))
+            return refuse(faults, path, Message("maxError", (high,)))
         return number
 
     return accept

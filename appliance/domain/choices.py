@@ -9,15 +9,16 @@ from typing import Any, Final
 from appliance.domain.element import Question
 from appliance.domain.faults import Faults
 from appliance.domain.field import Context, needs, refuse
+from appliance.domain.message import Message
 from appliance.domain.node import Node
-from appliance.domain.survey_core import TEXTS, properties
-from appliance.domain.values import fill, js_text, same_key
+from appliance.domain.survey_core import properties
+from appliance.domain.values import js_text, same_key
+from appliance.domain.view import PartView, View
 
 OTHER: Final = "other"
 SPECIAL: Final = {"showNoneItem": "none", "showRefuseItem": "refused", "showDontKnowItem": "dontknow"}
 MAX_CHOICES: Final = 5_000
 
-_CARRIED: Final = ("choicesFromQuestion",)
 _NO_SPECIAL: Final = frozenset({"ranking", "imagepicker", "imagemap", "buttongroup"})
 _LIST: Final = {"imagemap": "areas"}
 
@@ -50,7 +51,7 @@ class Choices:
             return found
         if self.free and not isinstance(value, bool):
             return value
-        return refuse(faults, path, fill(TEXTS["variableValueNotInChoices"], value))
+        return refuse(faults, path, Message("variableValueNotInChoices", (value,)))
 
     def _accept_commented(self, value: dict[str, Any], path: str, faults: Faults) -> object:
         extra = next((key for key in value if key not in ("value", "comment")), None)
@@ -71,13 +72,16 @@ class Choices:
         return bool(self.explained) and not isinstance(value, dict) and same_key(value) in self.explained
 
 
-def choices_of(question: Question, context: Context) -> Choices:
+def choices_of(question: Question, context: Context, *, carried: bool | None = None) -> Choices:
+    """`carried`: another question has them; None where that is not known, if the form says so."""
     node = question.node
-    given = list(_listed(node))
-    by_key = {same_key(value): value for value in (*_values(node, given), *_special(node))}
+    given = list(listed(node))
+    by_key = {same_key(value): value for value in (*values_of(node), *special(node))}
     commented = [item for item in given if item.values.get("showCommentArea")]
     stores_other_here = has_other(node) and not stores_other_apart(node, context)
-    is_open = any(node.values.get(name) for name in _CARRIED) or question.key in context.shared
+    if carried is None:
+        carried = bool(node.values.get("choicesFromQuestion"))
+    is_open = carried or question.key in context.shared
     return Choices(
         None if is_open else by_key,
         frozenset() if is_open else frozenset(value for value in by_key.values() if isinstance(value, str)),
@@ -101,18 +105,19 @@ def stores_other_apart(node: Node, context: Context) -> bool:
     """QuestionSelectBase.getStoreOthersAsComment: `other` is stored as such and its text as the comment."""
     if node.values.get("showCommentArea"):
         return False
-    if any(item.values.get("showCommentArea") for item in _listed(node)):
+    if any(item.values.get("showCommentArea") for item in listed(node)):
         return True
     own = node.values.get("storeOthersAsComment", "default")
     return context.store_others if own == "default" else bool(own)
 
 
-def _listed(node: Node) -> list[Node]:
+def listed(node: Node) -> list[Node]:
     return node.nodes(_LIST.get(node.kind, "choices"))
 
 
-def _values(node: Node, given: list[Node]) -> Iterator[object]:
-    yield from (item.values["value"] for item in given)
+def values_of(node: Node) -> Iterator[object]:
+    """Its own, without those that a question adds by itself."""
+    yield from (item.values["value"] for item in listed(node))
     if node.kind == "dropdown":
         step = node.value("choicesStep") or 1
         for place in range(ranged(node)):
@@ -130,7 +135,7 @@ def ranged(node: Node) -> int:
     return int(min((high - low) / (step or 1), MAX_CHOICES - 1)) + 1
 
 
-def _special(node: Node) -> Iterator[object]:
+def special(node: Node) -> Iterator[object]:
     if node.kind in _NO_SPECIAL:
         return
     known = properties(node.kind)
@@ -141,3 +146,8 @@ def _special(node: Node) -> Iterator[object]:
 
 def choice_text(value: object) -> str:
     return js_text(value["value"] if isinstance(value, dict) and "value" in value else value)
+
+
+def choice_view(view: View, value: object) -> View:
+    """What the condition of a choice, row or column sees."""
+    return PartView(view, "", {}, {}, {"item": value, "choice": value, "self": value})

@@ -15,8 +15,8 @@ PATTERNS: Final = {
     "month": re.compile(r"(\d{4})-(\d\d)", re.ASCII),
     "week": re.compile(r"(\d{4})-W(\d\d)", re.ASCII),
 }
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 KINDS: Final = frozenset(PATTERNS)
 
 
@@ -44,7 +44,7 @@ def parse_limit(kind: str, text: str) -> dt.datetime:
 
 def js_date(kind: str, moment: dt.datetime) -> str:
     """What survey-core puts into error texts: toDateString() of a date, toString() in UTC of a date-time."""
-    day = f"{_DAYS[moment.weekday()]} {_MONTHS[moment.month - 1]} {moment.day:02d} {moment.year:04d}"
+    day = f"{DAYS[moment.weekday()]} {MONTHS[moment.month - 1]} {moment.day:02d} {moment.year:04d}"
     return day if kind == "date" else f"{day} {moment:%H:%M:%S} GMT+0000 (Coordinated Universal Time)"
 
 

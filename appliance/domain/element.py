@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,17 +10,26 @@ from appliance.domain.node import Node
 from appliance.domain.survey_core import is_a, properties
 from appliance.domain.values import js_text
 
+OPENING: Final = frozenset({"checkbox", "radiogroup"})
+"""What may have questions in its choices."""
 VOICELESS: Final = frozenset({"html", "image"})
 """Presentation: these never hold an answer."""
+
+
+_CONDITIONS: Final = (
+    "visibleIf", "enableIf", "hideIfChoicesEmpty", "hideIfRowsEmpty", "choicesFromQuestion",
+    "resetValueIf", "setValueIf", "setValueExpression",
+)  # fmt: skip
+"""What other answers decide: whether a question shows, can be changed, and what is left of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question, a matrix column or an item of a multipletext.
 
-    `conditional`: it or something around it has a visibleIf or enableIf, so whether it must be answered is
-    not known without evaluating conditions. `lenient`: conditional, hidden or read-only: only the type of an
-    answer is checked.
+    `conditional`: it or something around it has a visibleIf, enableIf or the like, so whether it must be
+    answered is not known without evaluating conditions. `lenient`: conditional, hidden or read-only: only the
+    type of an answer is checked.
     """
 
     name: str
@@ -32,6 +41,12 @@ class Question:
     lenient: bool = False
     hidden: bool = False
     """It or a panel around it has `visible: false`."""
+    exempt: bool = False
+    """Never held to more than its type: the survey is read-only."""
+    around: tuple[Node, ...] = ()
+    """The page and the panels that it stands in, from the outside."""
+    role: str = ""
+    """`cell` of a matrix, `detail` of one of its rows, `opened` by a choice, or nothing of these."""
 
     @property
     def expressions(self) -> Mapping[str, str]:
@@ -52,6 +67,8 @@ class Group:
     questions: tuple[Question, ...]
     conditional: bool
     lenient: bool
+    exempt: bool = False
+    around: tuple[Node, ...] = ()
 
     @property
     def is_required(self) -> bool:
@@ -92,58 +109,103 @@ def question(
     conditional: bool = False,
     lenient: bool = False,
     hidden: bool = False,
+    exempt: bool = False,
+    around: tuple[Node, ...] = (),
 ) -> Question:
     """The question that `node` describes; `kind` says which one a matrix column or a multipletext item is."""
     name = js_text(node.values.get("name", ""))
     node = replace(node, kind=kind or node.kind)
     conditional = conditional or _has_condition(node)
-    hidden = hidden or _is_hidden(node)
-    lenient = lenient or conditional or hidden or _is_read_only(node)
-    return Question(
-        name, js_text(node.values.get("valueName") or name), node.kind, node, conditional, lenient, hidden
-    )
+    hidden = hidden or is_hidden(node)
+    lenient = lenient or conditional or hidden or is_read_only(node)
+    key = js_text(node.values.get("valueName") or name)
+    return Question(name, key, node.kind, node, conditional, lenient, hidden, exempt, around)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a question inherits from where it stands."""
+
+    conditional: bool = False
+    lenient: bool = False
+    hidden: bool = False
+    exempt: bool = False
+    nodes: tuple[Node, ...] = ()
+    switched: frozenset[str] = frozenset()
+    """Names of what a trigger of type `visible` shows and hides."""
+
+    def at(self, node: Node) -> _Around:
+        """The same for one element, whose showing may be up to a trigger."""
+        if not self.switched or js_text(node.values.get("name", "")) not in self.switched:
+            return self
+        return replace(self, conditional=True, lenient=True)
 
 
 def collect(
-    nodes: Iterable[Node], *, conditional: bool = False, lenient: bool = False, hidden: bool = False
+    nodes: Iterable[Node], *, exempt: bool = False, switched: frozenset[str] = frozenset()
 ) -> Elements:
     """Questions below `nodes`, panels opened; those of a matrix or a dynamic panel stay inside of it."""
+    return _collect(nodes, _Around(lenient=exempt, exempt=exempt, switched=switched))
+
+
+def _collect(nodes: Iterable[Node], outside: _Around) -> Elements:
     questions: list[Question] = []
     groups: list[Group] = []
     for node in nodes:
+        around = outside.at(node)
         if is_a(node.kind, "panelbase"):
-            below = _open_panel(node, conditional, lenient, hidden)
+            below = _open_panel(node, around)
         else:
-            questions.append(question(node, conditional=conditional, lenient=lenient, hidden=hidden))
-            below = collect(_within_choices(node), conditional=True, lenient=True)
+            questions.append(_question(node, around))
+            below = _within_choices(node, around)
         questions.extend(below.questions)
         groups.extend(below.groups)
     return Elements(tuple(questions), tuple(groups))
 
 
-def _open_panel(node: Node, conditional: bool, lenient: bool, hidden: bool) -> Elements:
-    conditional = conditional or _has_condition(node)
-    hidden = hidden or _is_hidden(node)
-    lenient = lenient or conditional or hidden or _is_read_only(node)
-    below = collect(node.nodes("elements"), conditional=conditional, lenient=lenient, hidden=hidden)
-    return Elements(below.questions, (*below.groups, Group(node, below.questions, conditional, lenient)))
+def _question(node: Node, around: _Around) -> Question:
+    return question(
+        node,
+        conditional=around.conditional,
+        lenient=around.lenient,
+        hidden=around.hidden,
+        exempt=around.exempt,
+        around=around.nodes,
+    )
 
 
-def _within_choices(node: Node) -> Iterator[Node]:
+def _open_panel(node: Node, around: _Around) -> Elements:
+    conditional = around.conditional or _has_condition(node)
+    hidden = around.hidden or is_hidden(node)
+    lenient = around.lenient or conditional or hidden or is_read_only(node)
+    within = replace(
+        around, conditional=conditional, lenient=lenient, hidden=hidden, nodes=(*around.nodes, node)
+    )
+    below = _collect(node.nodes("elements"), within)
+    group = Group(node, below.questions, conditional, lenient, around.exempt, around.nodes)
+    return Elements(below.questions, (*below.groups, group))
+
+
+def _within_choices(node: Node, around: _Around) -> Elements:
     """Elements that show once their choice is taken."""
-    if is_a(node.kind, "selectbase"):
-        for choice in node.nodes("choices"):
-            yield from choice.values.get("elements", ())
+    questions: list[Question] = []
+    groups: list[Group] = []
+    for choice in node.nodes("choices") if node.kind in OPENING else ():
+        within = replace(around, conditional=True, lenient=True, nodes=(*around.nodes, node, choice))
+        below = _collect(choice.nodes("elements"), within)
+        questions.extend(replace(one, role="opened") for one in below.questions)
+        groups.extend(below.groups)
+    return Elements(tuple(questions), tuple(groups))
 
 
 def _has_condition(node: Node) -> bool:
-    return bool(node.values.get("visibleIf") or node.values.get("enableIf"))
+    return any(node.values.get(name) for name in _CONDITIONS)
 
 
-def _is_hidden(node: Node) -> bool:
+def is_hidden(node: Node) -> bool:
     return node.values.get("visible") is False
 
 
-def _is_read_only(node: Node) -> bool:
+def is_read_only(node: Node) -> bool:
     """survey-core does not validate what nobody can change."""
     return node.values.get("readOnly") is True

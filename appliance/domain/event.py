@@ -12,27 +12,46 @@ class Follow(NamedTuple):
     """The task that an event causes for each of those who are interested."""
 
     task: str
-    interested: Literal["watchers"]
-    """The addresses that the form's `notify` names."""
+    interested: Literal["watchers", "submitter", "subscribers"]
+    """The addresses that `notify` names; the one that a receipt goes to; the webhooks that asked."""
 
+
+_WATCHERS = Follow("notify_watchers", "watchers")
+_SUBMITTER = Follow("send_receipt", "submitter")
+_SUBSCRIBERS = Follow("deliver_webhook", "subscribers")
 
 TASKS: dict[str, tuple[Follow, ...]] = {
-    "form.published": (),
-    "response.created": (Follow("notify_watchers", "watchers"),),
-    "response.updated": (),
-    "response.deleted": (),
-    "response.restored": (),
+    "response.created": (_WATCHERS, _SUBMITTER, _SUBSCRIBERS),
+    "response.updated": (_SUBSCRIBERS,),
+    "response.deleted": (_SUBSCRIBERS,),
+    "response.restored": (_SUBSCRIBERS,),
 }
-"""Every event there is."""
+"""The events that lie in the response they are about; all others are deliveries from their beginning."""
 
 
-def rows(event_type: str, watchers: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Outbox rows of an event, one a task: `{id, type, task, to, state}`, pending until it finished.
+def rows(
+    event_type: str,
+    *,
+    watchers: Sequence[str] = (),
+    submitter: Sequence[str] = (),
+    subscribers: Sequence[str] = (),
+    revision: int = 1,
+) -> list[dict[str, Any]]:
+    """Outbox rows of an event, one a task: `{id, type, task, to, revision, state}`, pending until done.
 
-    Where nobody is interested nothing follows, and a response costs no more than its own row.
+    `revision` is the response's at the event. Where nobody is interested nothing follows, and a response
+    costs no more than its own row.
     """
+    interested = {"watchers": watchers, "submitter": submitter, "subscribers": subscribers}
     return [
-        {"id": new_id(), "type": event_type, "task": follow.task, "to": watcher, "state": "pending"}
+        {
+            "id": new_id(),
+            "type": event_type,
+            "task": follow.task,
+            "to": to,
+            "revision": revision,
+            "state": "pending",
+        }
         for follow in TASKS[event_type]
-        for watcher in watchers
+        for to in interested[follow.interested]
     ]

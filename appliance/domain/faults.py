@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.domain.effort import MAX_EFFORT
+from appliance.domain.message import Message, Said
 from appliance.errors import FieldError, Invalid
 
 MOST = 50
@@ -12,15 +13,20 @@ MOST = 50
 class Faults:
     """Faults by JSON Pointer, in the order found, at most MOST; and the effort left to look for more."""
 
-    __slots__ = ("found", "left")
+    __slots__ = ("found", "language", "left", "refused")
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = "") -> None:
+        self.language = language
+        """survey-core's name of the one that messages are told in; "" is the default one."""
         self.found: list[FieldError] = []
         self.left = MAX_EFFORT
+        self.refused: set[str] = set()
+        """Paths of answers that were not taken: nothing else is said of them."""
 
-    def add(self, path: str, message: str) -> None:
+    def add(self, path: str, message: Said) -> None:
         if len(self.found) < MOST:
-            self.found.append(FieldError(path, message))
+            told = message.told(self.language) if isinstance(message, Message) else message
+            self.found.append(FieldError(path, told))
 
     def spend(self, steps: int) -> bool:
         """Takes the steps from those left; False, and nothing taken, if they are not there."""

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from appliance.domain.actions import Action, actions
 from appliance.domain.bounds import check_bounds, name_of
+from appliance.domain.calculated import CalculatedValue, calculations
 from appliance.domain.definition import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -17,8 +19,13 @@ from appliance.domain.definition import (
 from appliance.domain.element import Elements, collect
 from appliance.domain.faults import Faults
 from appliance.domain.field import Context
-from appliance.domain.node import Node, read_survey
-from appliance.domain.scope import Scope, build_scope
+from appliance.domain.language import default_of, languages
+from appliance.domain.leaps import Leaps, leaps
+from appliance.domain.node import Node
+from appliance.domain.reading import read_survey
+from appliance.domain.scope import Scope
+from appliance.domain.scope_build import build_scope
+from appliance.domain.triggers import switches
 from appliance.domain.values import js_text
 
 ROOT = "/definition"
@@ -34,6 +41,16 @@ class Form:
     """Pages and panels opened; matrices and dynamic panels keep their own."""
     context: Context
     scope: Scope
+    calculations: tuple[CalculatedValue, ...]
+    """In the order in which they are computed: what one is made of comes before it."""
+    languages: Mapping[str, str]
+    """Those that it can speak, by their names in lower case."""
+    actions: tuple[Action, ...] = ()
+    """Triggers that set values."""
+    watched: frozenset[str] = frozenset()
+    """Names of computed values that these ask for."""
+    leaps: Leaps | None = None
+    """Triggers that go past pages."""
 
 
 def compile_definition(definition: Mapping[str, object]) -> Form:
@@ -56,15 +73,35 @@ def compile_definition(definition: Mapping[str, object]) -> Form:
 
 def _compile(survey: Node) -> Form:
     read_only = survey.flag("readOnly") or survey.values.get("mode") == "display"
-    elements = collect(top_elements(survey), lenient=read_only)
+    elements = collect(top_elements(survey), exempt=read_only, switched=_switched(survey))
     context = Context(
-        locale=survey.text("locale"),
+        language=default_of(survey),
         max_text=int(survey.value("maxTextLength")),
         max_comment=int(survey.value("maxCommentLength")),
         store_others=survey.flag("storeOthersAsComment"),
+        clears=survey.text("clearInvisibleValues") or "onComplete",
         build=build_scope,
+        targets=frozenset(_targets(survey)),
+        form={one.name: one for one in elements.questions},
     )
-    return Form(survey, elements, context, build_scope(elements, context, _computed(survey)))
+    scope = build_scope(elements, context, _computed(survey), switches(survey.nodes("triggers")))
+    found = actions(survey.nodes("triggers"))
+    asked = frozenset(name for one in found for name in one.uses)
+    watched = frozenset(one.key for one in scope.makers if one.key.lower() in asked)
+    values = calculations(survey.nodes("calculatedValues"))
+    acting = found if watched else ()
+    past = leaps(survey, elements, scope.logic, values)
+    return Form(survey, elements, context, scope, values, languages(survey), acting, watched, past)
+
+
+def _switched(survey: Node) -> frozenset[str]:
+    """Names of pages and questions in triggers of type `visible`."""
+    found: set[str] = set()
+    for one in survey.nodes("triggers"):
+        for name in ("pages", "questions"):
+            given = one.values.get(name)
+            found.update(map(js_text, given if isinstance(given, list) else ()))
+    return frozenset(found)
 
 
 def _computed(survey: Node) -> frozenset[str]:
@@ -74,7 +111,10 @@ def _computed(survey: Node) -> frozenset[str]:
         for one in survey.nodes("calculatedValues")
         if one.flag("includeIntoResult")
     ]
-    targets = [
+    return frozenset((*values, *_targets(survey)))
+
+
+def _targets(survey: Node) -> list[str]:
+    return [
         js_text(one.values["setToName"]) for one in survey.nodes("triggers") if one.values.get("setToName")
     ]
-    return frozenset((*values, *targets))

@@ -6,8 +6,9 @@ Light schemas are compiled and asked in this process; what is heavy, or recursiv
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import jsonschema_rs
@@ -17,10 +18,14 @@ from appliance.domain.answer import DETAIL as WRONG_ANSWERS
 from appliance.domain.answer import MAX_DEPTH
 from appliance.domain.answer import ROOT as ANSWERS
 from appliance.domain.bounds import check_bounds
+from appliance.domain.columns import ColumnMap
 from appliance.domain.faults import MOST, Faults, token
 from appliance.domain.field import needs
+from appliance.domain.file_questions import NO_FILES, FilePlan
 from appliance.domain.filters import MAX_TERMS, MAX_VALUE, spell_term
 from appliance.domain.json_schema import DIALECT
+from appliance.domain.quota import BadQuota, Counted
+from appliance.domain.schema_columns import schema_columns
 from appliance.domain.schema_walk import ROOT, Work
 from appliance.domain.values import js_text
 from appliance.errors import BadRequest
@@ -67,7 +72,8 @@ class SchemaRules:
             faults.add(ROOT, _short(str(fault)))
         faults.raise_any(DETAIL)
 
-    def check(self, data: object) -> dict[str, Any]:
+    def check(self, data: object, now: dt.datetime, wanted: Iterable[str | None] = ()) -> dict[str, Any]:
+        """In English, whatever is wanted: these are the words of jsonschema-rs."""
         nodes = _bounded(data)
         if self._validator is None or nodes * self._work > CHEAP_VERDICT:
             raise TooCostly
@@ -105,6 +111,19 @@ class SchemaRules:
 
     def schema(self) -> dict[str, Any]:
         return self._schema
+
+    @property
+    def files(self) -> FilePlan:
+        return NO_FILES
+
+    def language(self, wanted: Iterable[str | None]) -> str:
+        return ""
+
+    def quota(self, question: str, value: Any) -> Counted:
+        raise BadQuota("question", "a form by JSON Schema has no quotas: its answers have no choices")
+
+    def columns(self) -> ColumnMap:
+        return schema_columns(self._schema)
 
     def _names(self) -> Mapping[str, Any]:
         names: Mapping[str, Any] = self._schema.get("properties", {})

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from appliance.domain.answer_choice import choice_checks
-from appliance.domain.answer_file import file_checks, signature_checks
-from appliance.domain.answer_matrix import matrix_checks, matrixdropdown_checks, matrixdynamic_checks
-from appliance.domain.answer_nested import multipletext_checks, paneldynamic_checks
-from appliance.domain.answer_scale import boolean_checks, rating_checks, slider_checks
-from appliance.domain.answer_text import comment_checks, text_checks
-from appliance.domain.choices import has_other, stores_other_apart
-from appliance.domain.element import VOICELESS, Elements, Group, Question
+from appliance.domain.comparison import is_empty as nothing
+from appliance.domain.computed import Change, Clearing, Maker, put
+from appliance.domain.effort import PART, breadth
 from appliance.domain.faults import Faults, token
-from appliance.domain.field import Checks, CommentField, Context, Field, needs
-from appliance.domain.node import Node
-from appliance.domain.survey_core import COMMENT, TEXTS, TOTALS, is_a, properties
-from appliance.domain.validator import validators
+from appliance.domain.field import CommentField, Field, needs
+from appliance.domain.javascript import UNDEFINED
+from appliance.domain.logic import Logic, State
+from appliance.domain.message import Said
+from appliance.domain.triggers import Setter
 from appliance.domain.values import is_blank
+from appliance.domain.view import Known, Names, View
 
-_CHECKS: Final[Mapping[str, Callable[[Question, Context], Checks]]] = {
-    "boolean": boolean_checks,
-    "comment": comment_checks,
-    "file": file_checks,
-    "matrix": matrix_checks,
-    "matrixdropdown": matrixdropdown_checks,
-    "matrixdynamic": matrixdynamic_checks,
-    "multipletext": multipletext_checks,
-    "paneldynamic": paneldynamic_checks,
-    "rating": rating_checks,
-    "signaturepad": signature_checks,
-    "slider": slider_checks,
-    "text": text_checks,
-    **dict.fromkeys(
-        ("buttongroup", "checkbox", "dropdown", "imagemap", "imagepicker", "radiogroup", "ranking", "tagbox"),
-        choice_checks,
-    ),
-}
-COMPUTED: Final = frozenset({"expression"})
-"""What the server will compute itself: a value that a client sends is dropped."""
+SHARED: Final = "too long for so many questions of one valueName; shorten it"
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredGroup:
+    """A panel or a page in which at least one question that shows has to be answered."""
+
+    slot: int
+    members: tuple[tuple[Known, int, bool], ...]
+    """Each question below it, its slot, and whether it can be answered."""
+    message: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +40,154 @@ class Scope:
     """
 
     by_key: Mapping[str, tuple[Field | CommentField, ...]]
+    speaking: Mapping[str, tuple[Field, ...]]
+    """Those of them that may say something of an answer of the right type."""
     demanding: tuple[Field, ...]
-    groups: tuple[tuple[tuple[str, ...], str], ...]
-    """Of each required panel: the names of its answers, and the message if there is none."""
+    filled: tuple[Field, ...]
+    """Those that have something in the place of no answer."""
+    carrying: tuple[Field, ...]
+    """Those that have their choices from another question."""
+    groups: tuple[RequiredGroup, ...]
     computed: frozenset[str]
     voiceless: frozenset[str]
+    names: Names
+    logic: Logic
+    makers: tuple[Maker, ...]
+    """What computes values, in the form's order."""
+    clearing: tuple[Clearing, ...]
+    """What may have to go at the end."""
+    setters: tuple[Setter, ...]
+    """What is set anew when an answer has gone."""
+
+    fields: Mapping[str, Field]
+    """The first of each name."""
+    slots: tuple[int, ...]
+    """Of all questions in it."""
 
     @property
     def demands(self) -> bool:
         """Whether an empty object of answers can be wrong."""
         return bool(self.demanding or self.groups)
 
-    def check(self, data: object, at: str, faults: Faults) -> dict[str, Any]:
-        """The answers as stored. Adds a fault for all that does not belong there or breaks a rule."""
+    @property
+    def dynamic(self) -> bool:
+        """Whether something in it is computed."""
+        return bool(self.makers)
+
+    def read(
+        self, data: object, at: str, faults: Faults, beside: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """The answers as stored. Adds a fault for all that does not belong there. What `beside` names another
+        question holds in the same objects; it is left as it is."""
         if not isinstance(data, dict):
             faults.add(at, needs("an object", data))
+            faults.refused.add(at)
             return {}
         out: dict[str, Any] = {}
         for name in data:
             fields = self.by_key.get(name)
             if fields is not None:
+                if len(fields) > 1 and not _is_affordable(data[name], len(fields) - 1, faults):
+                    faults.refused.add(at + token(name))
+                    faults.add(at + token(name), SHARED)
+                    continue
                 for field in fields:
-                    field.check(data, at, faults, out)
-            elif name not in self.computed:
+                    field.read(data, at, faults, out)
+            elif name in beside and name not in self.computed:
+                out[name] = data[name]
+            elif name not in self.computed and at + token(name) not in faults.refused:
+                faults.refused.add(at + token(name))
                 faults.add(at + token(name), self._unknown(name))
-        for field in self.demanding:
-            if field.question.key not in data:
-                field.check(data, at, faults, out)
-        for keys, message in self.groups:
-            if all(is_blank(data.get(key)) for key in keys):
-                faults.add(at + token(keys[0]), message)
+        for one in self.filled:
+            if one.question.key not in data:
+                one.read(data, at, faults, out)
         return out
+
+    def judge(self, out: Mapping[str, Any], at: str, view: View) -> None:
+        """Adds a fault for each rule of what shows that is broken by the answers, as `read` gave them."""
+        faults = view.session.faults
+        if at in faults.refused:
+            return
+        state = self.logic.state(view)
+        for name in out:
+            for field in self.speaking.get(name, ()):
+                field.judge(out, at, view, state)
+        for one in self.demanding:
+            if one.question.key not in out:
+                one.judge(out, at, view, state)
+        for group in self.groups:
+            self._judge_group(group, out, at, faults, state)
+
+    def compute(self, values: dict[str, Any], view: View) -> bool:
+        """One round. Whether a value changed, so that another is due."""
+        if not self.makers:
+            return False
+        state = self.logic.state(view)
+        changed = False
+        for maker in self.makers:
+            changed = maker.run(values, view, state) or changed
+        return changed
+
+    def finish(
+        self,
+        values: dict[str, Any],
+        view: View,
+        changes: list[Change],
+        *,
+        within_hidden: bool = False,
+        around_shows: bool = True,
+    ) -> None:
+        """Notes what is to be taken out because it does not show, as survey-core does at completion.
+
+        `within_hidden`: in a panel that does not show; then only what is hidden by itself goes.
+        `around_shows`: the dynamic panel around does; if not, nothing in it shows.
+        """
+        made = (one.question.key for one in self.filled if one.question.key not in view.session.given)
+        changes.extend(Change(values, key) for key in made if not any(values.get(key) or ()))
+        if not self.clearing:
+            return
+        state = self.logic.state(view)
+        kept = {
+            one.key for one in self.clearing if (state.shown[one.slot] and around_shows) or not one.clears
+        }
+        for one in self.clearing:
+            if one.opened_by and not (one.opened_by in values and one.key in values):
+                continue
+            if one.key not in kept and not (within_hidden and state.own[one.slot]):
+                changes.extend(Change(values, name) for name in (one.key, *one.beside))
+                continue
+            if one.prune is not None and one.key in values:
+                before = len(changes)
+                new = one.prune(values[one.key], view, changes, shown=state.shown[one.slot])
+                changes[before:] = [change._replace(root=one.key) for change in changes[before:]]
+                if new is not UNDEFINED:
+                    changes.append(Change(values, one.key, new))
+            if one.other is not None and not one.other(values.get(one.key)):
+                changes.append(Change(values, one.beside[0]))
+
+    def shows_any(self, view: View) -> bool:
+        """Whether anything in it shows."""
+        shown = self.logic.state(view).shown
+        return any(shown[slot] for slot in self.slots)
+
+    def follow(self, values: dict[str, Any], view: View, gone: set[str]) -> None:
+        """Choices go with the answer that gave them."""
+        for one in self.carrying:
+            offered, key = one.checks.offer, one.question.key
+            if offered is not None and offered.given_by in gone and key in values:
+                kept = offered.keep(values[key], view)
+                if kept != values[key] and put(values, key, kept):
+                    gone.add(key)
+
+    def _judge_group(
+        self, group: RequiredGroup, out: Mapping[str, Any], at: str, faults: Faults, state: State
+    ) -> None:
+        if not (state.asked[group.slot] and state.shown[group.slot]) or state.locked[group.slot]:
+            return
+        asked = [(known, speaks) for known, slot, speaks in group.members if state.shown[slot]]
+        if asked and all(_is_unanswered(known, out, at, faults) for known, _ in asked):
+            first = next((token(known.key) for known, speaks in asked if speaks), "")
+            faults.add(at + first, group.message)
 
     def _unknown(self, name: str) -> str:
         if name in self.voiceless:
@@ -91,61 +195,12 @@ class Scope:
         return "no question has this name"
 
 
-def build_scope(elements: Elements, context: Context, computed: frozenset[str] = frozenset()) -> Scope:
-    uses = Counter(one.key for one in elements.questions)
-    context = replace(context, shared=frozenset(key for key, count in uses.items() if count > 1))
-    by_key: dict[str, tuple[Field | CommentField, ...]] = {}
-    fields = [_field(one, context) for one in elements.questions if one.kind in _CHECKS]
-    for one in fields:
-        by_key[one.question.key] = (*by_key.get(one.question.key, ()), one)
-        if has_comment(one.question.node, context):
-            key = one.question.key + COMMENT
-            by_key.setdefault(key, (CommentField(key, context.max_comment),))
-    return Scope(
-        by_key,
-        tuple(one for one in fields if one.demands),
-        tuple(_group(one, context) for one in elements.groups if one.is_required and _can_answer(one)),
-        computed | _derived(elements),
-        frozenset(one.key for one in elements.questions if one.kind in VOICELESS),
-    )
+def _is_affordable(value: Any, times: int, faults: Faults) -> bool:
+    """Each question of one valueName reads the answer anew."""
+    return not isinstance(value, list | dict) or faults.spend(PART * times * breadth(value))
 
 
-def _field(question: Question, context: Context) -> Field:
-    node = question.node
-    required = node.text("requiredErrorText", context.locale) or TEXTS["requiredError"]
-    return Field(
-        question,
-        _CHECKS[question.kind](question, context),
-        validators(node.values.get("validators", ()), context.locale),
-        required if question.is_required else None,
-        token(question.key),
-    )
-
-
-def _can_answer(group: Group) -> bool:
-    """A required panel of nothing but texts and pictures asks for nothing."""
-    return any(one.kind in _CHECKS for one in group.questions)
-
-
-def _group(group: Group, context: Context) -> tuple[tuple[str, ...], str]:
-    text = group.node.text("requiredErrorText", context.locale) or TEXTS["requiredErrorInPanel"]
-    return tuple(one.key for one in group.questions if one.kind in _CHECKS), text
-
-
-def _derived(elements: Elements) -> frozenset[str]:
-    """Names whose values follow from others: expression questions, totals of matrix columns."""
-    found = {one.key for one in elements.questions if one.kind in COMPUTED}
-    for one in elements.questions:
-        if is_a(one.kind, "matrixdropdownbase") and any(map(_has_total, one.node.nodes("columns"))):
-            found.add(one.key + TOTALS)
-    return frozenset(found)
-
-
-def _has_total(column: Node) -> bool:
-    return bool(column.values.get("totalExpression")) or column.values.get("totalType", "none") != "none"
-
-
-def has_comment(node: Node, context: Context) -> bool:
-    if "showCommentArea" in properties(node.kind) and node.flag("showCommentArea"):
-        return True
-    return is_a(node.kind, "selectbase") and has_other(node) and stores_other_apart(node, context)
+def _is_unanswered(known: Known, out: Mapping[str, Any], at: str, faults: Faults) -> bool:
+    found = out.get(known.key)
+    empty = is_blank(found) or nothing(found) or (known.panels and not any(found or ()))
+    return empty and at + token(known.key) not in faults.refused

@@ -34,12 +34,29 @@ _TABLE: Final[dict[str, Any]] = json.loads(
 VERSION: Final[str] = _TABLE["version"]
 QUESTIONS: Final[frozenset[str]] = frozenset(_TABLE["questions"])
 CELLS: Final[frozenset[str]] = frozenset(_TABLE["cells"])
-TEXTS: Final[Mapping[str, str]] = _TABLE["texts"]
+FUNCTIONS: Final[frozenset[str]] = frozenset(_TABLE["functions"])
+_TEXTS: Final[dict[str, dict[str, str]]] = json.loads(
+    resources.files(__package__).joinpath("survey_core_texts.json").read_text(encoding="utf-8")
+)["texts"]
+LANGUAGES: Final = tuple(_TEXTS)
+"""Those that survey-core has texts in, by its own names."""
+VARIABLES: Final[frozenset[str]] = frozenset(_TABLE["variables"])
+"""Names that mean something in expressions before any question; in lower case."""
 COMMENT: Final[str] = _TABLE["suffixes"]["comment"]
 TOTALS: Final[str] = _TABLE["suffixes"]["totals"]
+MAX_ROUNDS: Final[int] = _TABLE["limits"]["rounds"]
+"""How often conditions run anew because a condition changed a value."""
 MAX_PANELS: Final[int] = _TABLE["limits"]["panels"]
 MAX_RATES: Final[int] = _TABLE["limits"]["rates"]
 MAX_ROWS: Final[int] = _TABLE["limits"]["rows"]
+
+
+def text(name: str, language: str) -> str:
+    """surveyLocalization.getString: in the language, else in that which it is a dialect of, else English."""
+    root = language.partition("-")[0]
+    return next(
+        (found for one in (language, root, "en") if (found := _TEXTS.get(one, {}).get(name)) is not None), ""
+    )
 
 
 def is_class(kind: str) -> bool:

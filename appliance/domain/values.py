@@ -110,9 +110,14 @@ def same_key(value: object) -> str:
 
 
 def text_in(value: object, locale: str) -> str:
-    """A localisable string in `locale`, else in the default language; "" if there is none."""
+    """LocalizableString.pureText: in `locale`, else in what it is a dialect of (`pt` for `pt-br`), else in
+    the default language, which may be written `en` where no other is asked for; "" if there is none."""
     if isinstance(value, Mapping):
-        value = value.get(locale) or value.get("default") or value.get("en")
+        value = (
+            value.get(locale) or value.get(locale.partition("-")[0]) or value.get("default")
+            if locale
+            else value.get("default") or value.get("en")
+        )
     return "" if value is None else js_text(value)
 
 

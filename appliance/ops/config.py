@@ -34,7 +34,12 @@ def describe(resolved: dict[str, tuple[Any, str]]) -> list[Shown]:
     """Secrets are told by `(set)` only."""
     chosen = Settings(**{attribute: value for attribute, (value, _) in resolved.items()})
     return [
-        _describe(row, resolved[attribute][0], resolved[attribute][1], _derived(attribute, chosen))
+        _describe(
+            row,
+            _shown(attribute, resolved[attribute][0]),
+            resolved[attribute][1],
+            _derived(attribute, chosen),
+        )
         for attribute, row in settings.rows().items()
     ]
 
@@ -45,13 +50,24 @@ def _describe(row: Row, value: Any, source: str, derived: str | None) -> Shown:
     return Shown(row.name, asked, row.default, text or derived, source, row.effect)
 
 
+def _shown(attribute: str, value: Any) -> Any:
+    return _size(value) if attribute == "memory" and value else value
+
+
 def _derived(attribute: str, chosen: Settings) -> str | None:
     """What holds where nothing was asked and the default depends on the machine."""
-    from appliance.runtime import programs
+    from appliance.runtime import allowance
 
     if attribute == "cpus":
-        return str(programs.cpu_count(chosen))
+        return str(allowance.find_budget(chosen).cpus)
+    if attribute == "memory":
+        return _size(allowance.find_budget(chosen).memory)
     return None
+
+
+def _size(count: int) -> str:
+    """As it may be given."""
+    return f"{count // 2**20}M"
 
 
 def _text(value: Any) -> str:

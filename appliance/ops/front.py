@@ -1,4 +1,4 @@
-"""What the appliance says of its own readiness, asked through nginx as a client would."""
+"""What the appliance says of its own readiness, asked as a client would; and its second door."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.addresses import front_url
+from appliance.addresses import front_url, secure_url
 from appliance.settings import Settings
 
 ANSWER_SECONDS = 6.0
@@ -43,6 +43,16 @@ def ask(settings: Settings) -> Readiness:
     if not isinstance(body, dict):
         return Readiness(status, {}, f"{front}/readyz answers {status} without a JSON object")
     return Readiness(status, body, None if status == 200 else f"{front}/readyz answers {status}")
+
+
+def find_tls_fault(settings: Settings) -> str | None:
+    """Whether HTTPS answers too; /readyz may have been asked over plain HTTP."""
+    door = secure_url(settings)
+    try:
+        status, _ = _get(door, "/healthz")
+    except (OSError, http.client.HTTPException) as fault:
+        return f"{door}/healthz does not answer: {fault}"
+    return None if status == 200 else f"{door}/healthz answers {status}"
 
 
 def _get(front: str, path: str) -> tuple[int, bytes]:

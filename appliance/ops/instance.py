@@ -43,7 +43,7 @@ def differences(held: Settings, chosen: Settings) -> list[str]:
     for attribute, row in settings.rows().items():
         theirs, ours = getattr(held, attribute), getattr(chosen, attribute)
         if theirs != ours:
-            values = "" if row.secret else f" {_text(theirs)}, here it is {_text(ours)}"
+            values = "" if row.secret else f" {_text(theirs)}, and {_text(ours)} holds here"
             told.append(f"{row.name}{values}")
     return told
 

@@ -6,15 +6,18 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from appliance import __version__, settings
+from appliance import __version__, plan, settings, trees
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.ops import front, instance, supervisor, trees
+from appliance.ops import budget_table, front, instance, supervisor
 from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
+from appliance.plan import Plan
 from appliance.runtime import place
 from appliance.settings import Settings
+from appliance.stores import programs as stores
 
+ROOT_ADVICE = "next: set APPLIANCE_USER (docs/operating.md), or run the systemd unit"
 TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
 
 
@@ -46,12 +49,13 @@ def collect(here: Settings) -> dict[str, Any]:
     try:
         programs = supervisor.ask(paths)
     except NotRunning as fault:
-        return {**report, "programs": [], "ready": None, "problem": str(fault)}
-    ready = front.ask(chosen)
+        return {**report, "budget": None, "programs": [], "ready": None, "problem": str(fault)}
+    ready, found = front.ask(chosen), plan.find(paths)
     return {
         **report,
         "up": ready.is_ready and all(is_well(program, chosen) for program in programs),
-        "programs": [_describe(program) for program in programs],
+        "budget": budget_table.describe(found),
+        "programs": [_describe(found, program) for program in programs],
         "ready": {"http_status": ready.status, **ready.body},
         "problem": ready.fault,
     }
@@ -88,12 +92,15 @@ def describe_database(chosen: Settings) -> dict[str, str]:
     return {"kind": kind, "note": TRIAL} if kind == "secantusdb" else {"kind": kind}
 
 
-def _describe(program: Program) -> dict[str, Any]:
-    tree = trees.members(program.pid) if program.pid else []
+def _describe(found: Plan | None, program: Program) -> dict[str, Any]:
+    name, pid = program.name, program.pid
+    asked, given = stores.asked(found, name), stores.given(found, name, pid)
     return {
         **asdict(program),
-        "memory": trees.resident(tree) if tree else None,
-        "user": trees.find_user(program.pid) if program.pid else None,
+        **asdict(stores.use(found, name, pid)),
+        "asked": asdict(asked) if asked else None,
+        "given": asdict(given) if given else None,
+        "user": trees.find_user(pid) if pid else None,
     }
 
 
@@ -112,6 +119,9 @@ def _print(report: dict[str, Any]) -> None:
     if report["programs"]:
         print()
         _print_programs(report["programs"])
+        budget_table.show(report["budget"], report["programs"])
+    if any(row["user"] == "root" for row in report["programs"]):
+        print(f"\nit runs as root; {ROOT_ADVICE}")
     if report["problem"]:
         print(f"\n{report['problem']}")
     elif not report["up"]:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import http.client
 import os
-import re
 import sys
+import time
 import xmlrpc.client
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
-from appliance import settings
+from appliance import courses, settings
 from appliance.addresses import Paths
+from appliance.courses import Book, Course, Phase
 from appliance.errors import CannotStart
 from appliance.ops import instance
-from appliance.runtime import place, supervisor_socket
+from appliance.runtime import place, programs, supervisor_socket
+from appliance.runtime.guardian import supervision
+from appliance.runtime.guardian.policy import ATTEMPTS, ENDED
 from appliance.settings import HOME
 
 SHUTTING_DOWN = 6
 """supervisor's fault SHUTDOWN_STATE; its module of faults would take long to import."""
-# supervisord names the end that it asked for `stopped`, any other `exited`.
-_STEPS = re.compile(r" (?:INFO|WARN) (spawned|exited|stopped): '?([\w-]+)'? ")
 
 
 class NotRunning(CannotStart):
@@ -56,48 +56,70 @@ def ask(paths: Paths) -> list[Program]:
         if isinstance(fault, xmlrpc.client.Fault) and fault.faultCode == SHUTTING_DOWN:
             raise NotRunning(f"the appliance on {paths.data} is stopping or restarting") from None
         raise NotRunning(f"{paths.supervisor_socket}: {fault}; next: ./scripts/up") from None
-    restarts = _count_restarts(paths)
-    return [_program(row, restarts) for row in rows]
+    kept = courses.read(paths)
+    return [_program(row, kept) for row in rows]
 
 
-def _program(row: dict[str, Any], restarts: Counter[str]) -> Program:
+def _program(row: dict[str, Any], kept: Book) -> Program:
     running = row["statename"] in ("RUNNING", "STARTING", "STOPPING") and row["pid"]
+    course = kept.courses.get(row["name"], Course())
     return Program(
         name=row["name"],
         state=row["statename"],
         pid=row["pid"] if running else None,
         uptime=max(0, row["now"] - row["start"]) if running else None,
-        restarts=restarts[row["name"]],
-        detail="" if running else row["spawnerr"] or row["description"],
+        restarts=kept.restarts_of(row["name"]),
+        detail=_describe(row, course) or ("" if running else row["spawnerr"] or row["description"]),
     )
 
 
-def _count_restarts(paths: Paths) -> Counter[str]:
-    """Starts after an end that nobody asked for, by program, since supervisord itself started.
+def _describe(row: dict[str, Any], course: Course) -> str:
+    """What the guardian does about a program that has ended."""
+    if row["statename"] == "RUNNING":
+        told = [f"attempt {course.attempts} of {ATTEMPTS}: {course.why}"] if course.attempts else []
+        return ", ".join(["does not answer", *told] if course.answers is False else told)
+    if row["statename"] not in ENDED:
+        return ""
+    if course.phase == Phase.DOWN:
+        return f"gave up after {ATTEMPTS} attempts: {course.why}; next: {start_command(row['name'])}"
+    if course.phase == Phase.LEFT:
+        return f"stopped by hand; next: {start_command(row['name'])}"
+    if course.phase == Phase.WAITING:
+        seconds = max(0, round(course.due - time.monotonic()))
+        return f"{course.why}; attempt {course.attempts + 1} of {ATTEMPTS} in {seconds} s"
+    return ""
 
-    From its log: it keeps no such count.
-    """
-    try:
-        text = (paths.logs / "supervisord.log").read_text(errors="replace")
-    except OSError:
-        return Counter()
-    _, _, current = text.rpartition(" supervisord started with pid ")
-    last: dict[str, str] = {}
-    restarts: Counter[str] = Counter()
-    for step, name in _STEPS.findall(current):
-        restarts[name] += step == "spawned" and last.get(name) == "exited"
-        last[name] = step
-    return restarts
+
+def full_name(name: str) -> str:
+    """As supervisorctl wants it: with the group."""
+    return f"api:{name}" if name.startswith("api-") else name
+
+
+def start_command(name: str) -> str:
+    return f"./scripts/supervisorctl start {full_name(name)}"
 
 
 def become_supervisorctl(arguments: Sequence[str]) -> NoReturn:
     """Replace this process by supervisor's own control program. Raises CannotStart, SettingError."""
-    from appliance.runtime import programs
-
     chosen = settings.load()
     place.check_readable(chosen.data)
     if not Paths(chosen.data).supervisor_socket.exists():
         raise NotRunning(instance.describe_absence(chosen.data))
+    if arguments[:1] == ["stop"]:
+        _leave(Paths(chosen.data), arguments[1:])
     configuration = str(HOME / "supervisord.conf")
     command = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", configuration, *arguments]
     os.execve(sys.executable, command, {**os.environ, **programs.supervisor_environment(chosen)})  # noqa: S606
+
+
+def _leave(paths: Paths, names: Sequence[str]) -> None:
+    """Of what has ended supervisord only says that it does not run: the guardian must hear of it itself."""
+    asked = supervision.Supervision(paths)
+    try:
+        for name, row in asked.rows().items():
+            group = row.full_name.partition(":")[0]
+            if row.seen.state in ENDED and {"all", f"{group}:*", row.full_name} & set(names):
+                asked.leave(name)
+                print(f"{name} is not started again until {start_command(name)}", flush=True)
+    except supervision.FAULTS as fault:
+        raise NotRunning(f"{paths.supervisor_socket}: {fault}; next: ./scripts/up") from None

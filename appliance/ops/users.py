@@ -5,25 +5,20 @@ Passwords come from a prompt or from stdin, never from the command line, where e
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
-from pymongo.errors import PyMongoError
 
 from appliance import addresses, settings
-from appliance.addresses import Paths
-from appliance.errors import CannotStart, Problem
+from appliance.errors import CannotStart
+from appliance.ops import inside
 from appliance.ops.table import print_table
 from appliance.services import users
 from appliance.services.account_shapes import ChangeUser, CreateUser, User
-from appliance.services.context import Context, open_context
-from appliance.settings import Settings
-from appliance.stores import mongo
+from appliance.services.context import Context
 from appliance.stores import users as stored
 
 T = TypeVar("T")
@@ -32,10 +27,10 @@ _PAGE = 200
 
 def add(name: str, roles: list[str], email: str | None, *, invite: bool, as_json: bool) -> int:
     """Raises CannotStart with what is wrong."""
-    _load_started()
+    inside.load_started()
     password = None if invite else _read_password()
     wanted = _convert({"username": name, "roles": roles, "email": email, "password": password})
-    made, _ = _run(lambda context: users.create(context, None, wanted, None))
+    made, _ = inside.run(lambda context: users.create(context, None, wanted, None))
     token = made.reset_token if isinstance(made.reset_token, str) else None
     _tell(made, f"user {made.username} was added", token, as_json=as_json)
     return 0
@@ -43,7 +38,7 @@ def add(name: str, roles: list[str], email: str | None, *, invite: bool, as_json
 
 def reset(name: str, *, as_json: bool) -> int:
     """Print a one-time token. Raises CannotStart."""
-    user, token = _run(lambda context: users.issue_reset(context, None, name))
+    user, token = inside.run(lambda context: users.issue_reset(context, None, name))
     _tell(user, f"a token for {user.username}", token, as_json=as_json)
     return 0
 
@@ -56,7 +51,7 @@ def set_status(name: str, status: str, *, as_json: bool) -> int:
         wanted = msgspec.convert({"status": status}, ChangeUser)
         return (await users.change(context, None, found["_id"], wanted))[0]
 
-    user = _run(change)
+    user = inside.run(change)
     ended = "; its sessions and keys have ended" if status == "disabled" else ""
     _tell(user, f"user {user.username} is {user.status}{ended}", None, as_json=as_json)
     return 0
@@ -64,7 +59,7 @@ def set_status(name: str, status: str, *, as_json: bool) -> int:
 
 def show(*, as_json: bool) -> int:
     """All accounts, newest first. Raises CannotStart."""
-    found = [msgspec.to_builtins(user) for user in _run(_all)]
+    found = [msgspec.to_builtins(user) for user in inside.run(_all)]
     if as_json:
         print(json.dumps(found, indent=2))
         return 0
@@ -125,30 +120,3 @@ def _read_password() -> str:
     if getpass.getpass("Again: ") != password:
         raise CannotStart("the two passwords differ; run the command again")
     return password
-
-
-def _run(work: Callable[[Context], Awaitable[T]]) -> T:
-    """With the same services as the API, so that its processes see the change at once."""
-    try:
-        return asyncio.run(_within(_load_started(), work))
-    except Problem as fault:
-        reasons = [f"{error.path.removeprefix('/')}: {error.message}" for error in fault.errors]
-        raise CannotStart(" ".join([fault.detail, *reasons])) from None
-    except PyMongoError as fault:
-        raise CannotStart(mongo.told(fault)) from None
-
-
-def _load_started() -> Settings:
-    """Raises CannotStart before the first start; nothing is created here."""
-    chosen = settings.load()
-    if not Paths(chosen.data).run.is_dir():
-        raise CannotStart(f"{chosen.data} is no data folder of an appliance yet; next: ./scripts/up")
-    return chosen
-
-
-async def _within(chosen: Settings, work: Callable[[Context], Awaitable[T]]) -> T:
-    context = open_context(chosen)
-    try:
-        return await work(context)
-    finally:
-        await context.close()

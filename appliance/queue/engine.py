@@ -8,23 +8,25 @@ writes to Redis run code.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from huey import Huey
 from huey.storage import BaseStorage
 from redis import Redis
-from redis.exceptions import ConnectionError as Lost
-from redis.exceptions import TimeoutError as Late
+from redis.exceptions import RedisError
 
 from appliance import addresses
 from appliance.queue import scripts
+from appliance.queue.line import Line
 from appliance.queue.routes import AT_ONCE, QUEUES, ROUTES, WEIGHTS
+from appliance.queue.run import Progress
 from appliance.queue.scripts import Claim, Held, Job
-from appliance.queue.states import Outcome
+from appliance.queue.states import Verdict
 from appliance.settings import Settings
 
 PREFIX = "appliance:queue:"
@@ -32,6 +34,8 @@ LEASE = 15.0
 """Seconds that a task stays with a worker of which nothing is heard."""
 KEEP = 3600.0
 """Seconds that a task that has ended is known."""
+INDEXED = 100_000
+"""Tasks that a list of tasks goes back over at most."""
 CRASHES = 3
 """Workers that may die over one task; it is a dead letter after one more."""
 BACKOFF = 10.0
@@ -43,31 +47,31 @@ log = logging.getLogger(__name__)
 
 
 class LeasedStorage(BaseStorage):  # type: ignore[misc]
-    """One connection to Redis, of one process. Methods raise RedisError, `commit` alone waits instead."""
+    """One connection to Redis, of one process. Methods raise RedisError or OSError; commits wait."""
 
     blocking = True
 
     def __init__(self, name: str = "appliance", *, redis: Redis, lease: float = LEASE, **more: Any) -> None:
         super().__init__(name, **more)
-        self.redis: Any = redis
         self.lease = lease
-        self._scripts = scripts.registered(redis)
+        self._line = Line(redis)
+        self._scripts = {each: self._line.script(scripts.text(each)) for each in scripts.NAMES}
+        self._is_unsure = False
 
     def send(self, job: Job) -> bool:
         """False when the task is known already."""
         return bool(self._scripts["enqueue"](args=enqueue_arguments(job)))
 
     def claim(self, worker: str, order: Sequence[str]) -> Claim | None:
-        """The next task, looked for in this order of queues."""
-        arguments: list[Any] = [worker, _ms(self.lease)]
-        for queue in order:
-            arguments += [queue, AT_ONCE.get(queue, 0)]
-        row = self._scripts["claim"](args=arguments)
+        """The next task, looked for in this order of queues; after a failure, what was claimed unheard."""
+        was_unsure, self._is_unsure = self._is_unsure, True
+        row = self._scripts["claim"](args=[worker, _ms(self.lease), int(was_unsure), *_limits(order)])
+        self._is_unsure = False
         return None if row is None else _claim(row)
 
     def wait(self, queues: Sequence[str]) -> None:
         """Until one of the queues may have a task, a second at most."""
-        self.redis.blpop([f"{PREFIX}wake:{queue}" for queue in queues], timeout=_WAIT)
+        self._line.call("BLPOP", *(f"{PREFIX}wake:{queue}" for queue in queues), _WAIT)
 
     def beat(self, workers: Sequence[str]) -> list[Held]:
         """Lengthen the leases of these workers; what they hold."""
@@ -89,34 +93,54 @@ class LeasedStorage(BaseStorage):  # type: ignore[misc]
 
     def owners(self) -> set[str]:
         """The workers that hold a lease."""
-        ids = [each for queue in QUEUES for each in self.redis.zrange(f"{PREFIX}leases:{queue}", 0, -1)]
-        found = [self.redis.hget(f"{PREFIX}task:{each.decode()}", "worker") for each in ids]
+        ids = [
+            each for queue in QUEUES for each in self._line.call("ZRANGE", f"{PREFIX}leases:{queue}", 0, -1)
+        ]
+        found = [self._line.call("HGET", f"{PREFIX}task:{each.decode()}", "worker") for each in ids]
         return {owner.decode() for owner in found if owner}
 
-    def commit(
+    def commit(self, claim: Claim, worker: str, verdict: Verdict) -> bool:
+        """End the attempt; False when the task was not ours any more. Waits as long as Redis is away."""
+        done: int = self._insist("commit", claim, lambda: _commit_arguments(claim, worker, verdict))
+        return bool(done)
+
+    def turn(
         self,
         claim: Claim,
         worker: str,
-        outcome: Outcome,
-        *,
-        result: Any = None,
-        error: str = "",
-        due: float = 0,
-        counts: bool = True,
-    ) -> bool:
-        """End the attempt; False when the task was not ours any more. Waits as long as Redis is away."""
-        arguments = [
-            claim.id, claim.queue, claim.fence, outcome, _ms(KEEP), msgspec.json.encode(result), error,
-            _ms(due), worker, int(counts),
-        ]  # fmt: skip
+        verdict: Verdict,
+        order: Sequence[str],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> tuple[bool, Claim | None]:
+        """`commit` and `claim` in one go, so a busy worker asks once; `meanwhile` is done as Redis works."""
+        arguments, tries, to_do = _commit_arguments(claim, worker, verdict), itertools.count(), [meanwhile]
+        done, row = self._insist(
+            "turn",
+            claim,
+            lambda: [*arguments, _ms(self.lease), int(next(tries) > 0), *_limits(order)],
+            lambda: to_do.pop()() if to_do else None,
+        )
+        return bool(done), None if row is None else _claim(row)
+
+    def _insist(
+        self,
+        script: str,
+        claim: Claim,
+        arguments: Callable[[], list[Any]],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Any:
         pause = 0.05
         while True:
             try:
-                return bool(self._scripts["commit"](args=arguments))
-            except (Lost, Late) as fault:
+                return self._scripts[script](arguments(), meanwhile)
+            except (RedisError, OSError) as fault:  # also one that cannot write: a full disk, say
                 log.warning("a commit waits for Redis", extra={"task_id": claim.id, "error": str(fault)})
                 time.sleep(pause)
                 pause = min(2 * pause, 2.0)
+
+    def report(self, claim: Claim, progress: Progress) -> None:
+        """Tell how far a task is. What is not ours any more is told by nobody."""
+        self._scripts["report"](args=[claim.id, claim.queue, claim.fence, msgspec.json.encode(progress)])
 
 
 class LeasedHuey(Huey):  # type: ignore[misc]
@@ -145,7 +169,7 @@ def enqueue_arguments(job: Job) -> list[Any]:
         raise LookupError(f"there is no task called {job.task}") from None
     return [
         job.id, job.task, route.queue, msgspec.json.encode(job.arguments), route.retries,
-        _ms(route.soft), _ms(route.hard), _ms(job.due),
+        _ms(route.soft), _ms(route.hard), _ms(job.due), job.origin, job.owner, job.replay, INDEXED,
     ]  # fmt: skip
 
 
@@ -168,11 +192,23 @@ def weights_of(queues: Sequence[str]) -> dict[str, int]:
     return {queue: WEIGHTS[queue] for queue in queues}
 
 
+def _limits(order: Sequence[str]) -> list[Any]:
+    return [each for queue in order for each in (queue, AT_ONCE.get(queue, 0))]
+
+
+def _commit_arguments(claim: Claim, worker: str, verdict: Verdict) -> list[Any]:
+    return [
+        claim.id, claim.queue, claim.fence, verdict.outcome, _ms(KEEP), verdict.result, verdict.error,
+        _ms(verdict.due), worker, int(verdict.counts), int(claim.queue in AT_ONCE),
+    ]  # fmt: skip
+
+
 def _claim(row: list[Any]) -> Claim:
-    task_id, queue, fence, task, arguments, attempts, retries, most, soft, waited = row
+    task_id, queue, fence, task, arguments, attempts, retries, most, soft, waited, origin = row
     return Claim(
-        task_id.decode(), queue.decode(), int(fence), task.decode(), msgspec.json.decode(arguments),
-        int(attempts), int(retries), int(most), int(soft) / 1000, int(waited) / 1000,
+        task_id.decode(), queue.decode(), fence, task.decode(), arguments,
+        attempts, int(retries), int(most), int(soft) / 1000, waited / 1000,
+        origin.decode(),
     )  # fmt: skip
 
 

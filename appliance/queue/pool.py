@@ -4,12 +4,14 @@ Contract: the parent runs no task, so no task can keep it from beating, however 
 died is replaced, and its task runs again at once; a child that the kernel has stopped (state T) is not beaten
 for, so that its lease ends and somebody else runs the task; one that is over its hard limit is killed. Leases
 of workers that exist no more, whoever they belonged to, are released; so a whole tree that was killed costs
-no more than the time until the next parent looks.
+no more than the time until the next parent looks. The parent shows life all the while (`show_life`): a long
+task is never taken for a hung pool.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -28,8 +30,10 @@ from appliance.queue.scripts import Held
 
 BEAT = 1.0
 """Seconds between two beats, well within the lease."""
-REAP = 2.0
+REAP = 0.5
 """Seconds between two looks for expired leases and for what is due."""
+_LOOK = 0.25
+"""Seconds that the parent waits for a child to die before it sees to the rest."""
 _GRACE = 5.0
 """Seconds that children have to give their tasks back on SIGTERM."""
 
@@ -47,12 +51,18 @@ class Pool:
     """`run` returns after SIGINT (what runs is finished) or SIGTERM (it is given back)."""
 
     def __init__(
-        self, name: str, size: int, work: Callable[[str], None], open_storage: Callable[[], LeasedStorage]
+        self,
+        name: str,
+        size: int,
+        work: Callable[[str], None],
+        open_storage: Callable[[], LeasedStorage],
+        show_life: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._size = size
         self._work = work
         self._open_storage = open_storage
+        self._show_life = show_life
         self._children: dict[int, _Child] = {}
         self._asked: signal.Signals | None = None
         self._next_beat = self._next_reap = 0.0
@@ -61,9 +71,11 @@ class Pool:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         storage = self._open_storage()
+        gc.collect()
+        gc.freeze()  # else the first collection of each child copies every page that it shares with us
         while self._asked is None:
             self._fill()
-            wait([child.process.sentinel for child in self._children.values()], timeout=BEAT / 2)
+            wait([child.process.sentinel for child in self._children.values()], timeout=_LOOK)
             self._tend(storage)
         self._end(storage, self._asked)
 
@@ -96,7 +108,12 @@ class Pool:
         dead = [child for child in self._children.values() if child.process.exitcode is not None]
         if not dead:
             return
-        released = storage.release([child.name for child in dead])
+        try:
+            released = storage.release([child.name for child in dead])
+        except (RedisError, OSError):
+            if self._asked is None:
+                raise
+            released = []  # whoever reaps next sees that they are gone; ending does not wait for Redis
         for child in dead:
             child.process.join()
             del self._children[child.slot]
@@ -107,6 +124,7 @@ class Pool:
     # -- leases
 
     def _tend(self, storage: LeasedStorage) -> None:
+        self._show_life()  # whether or not Redis is there: its absence is not our end
         now = time.monotonic()
         try:
             self._bury(storage)
@@ -148,7 +166,7 @@ class Pool:
             if time.monotonic() > until:
                 for child in self._children.values():
                     _send(child.process.pid, signal.SIGKILL)
-            wait([child.process.sentinel for child in self._children.values()], timeout=BEAT / 2)
+            wait([child.process.sentinel for child in self._children.values()], timeout=_LOOK)
             self._tend(storage)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from appliance.queue.routes import ROUTES
 
 Function = Callable[..., Awaitable[Any]]
-"""An async function of the task's id and its arguments by name; its result is JSON."""
+"""An async function of its `Run` and the task's arguments by name; its result is JSON."""
 
 _functions: dict[str, Function] = {}
 

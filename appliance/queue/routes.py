@@ -21,5 +21,13 @@ class Route(NamedTuple):
 
 
 ROUTES: dict[str, Route] = {
+    "deliver_webhook": Route("default", retries=10, soft=30, hard=45),
+    "export_responses": Route("default", retries=3, soft=3600, hard=3660),
+    "import_responses": Route("default", retries=3, soft=3600, hard=3660),
     "notify_watchers": Route("default", retries=10, soft=60, hard=90),
+    "prune": Route("default"),
+    "prune_exports": Route("default"),
+    "prune_uploads": Route("default"),
+    "redeliver_webhook": Route("default", retries=3, soft=30, hard=45),
+    "send_receipt": Route("default", retries=10, soft=60, hard=90),
 }

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
 _LUA = Path(__file__).parent / "lua"
-_EVEN_WHEN_FULL = frozenset({"beat", "claim", "commit", "reap", "release"})
+_EVEN_WHEN_FULL = frozenset(
+    {"beat", "cancel", "claim", "commit", "purge", "reap", "release", "settled", "turn"}
+)
 """A Redis at its memory limit refuses new tasks; running ones must not lose their leases for it."""
 
-NAMES = ("beat", "cancel", "claim", "commit", "enqueue", "reap", "release")
+NAMES = (
+    "beat", "cancel", "claim", "commit", "enqueue", "hasten", "purge", "reap", "release", "report",
+    "settled", "turn",
+)  # fmt: skip
+_PARTS = {"claim": ("claiming",), "commit": ("committing",), "turn": ("committing", "claiming")}
+"""What several scripts have in common, besides `common`."""
 
 
+@functools.cache
 def text(name: str) -> str:
     """The whole script, as Redis gets it."""
     flags = "#!lua flags=allow-oom\n" if name in _EVEN_WHEN_FULL else "#!lua\n"
-    return flags + (_LUA / "common.lua").read_text() + (_LUA / f"{name}.lua").read_text()
+    parts = ("common", *_PARTS.get(name, ()), name)
+    return flags + "".join((_LUA / f"{part}.lua").read_text() for part in parts)
 
 
-def registered(redis: Any) -> dict[str, Any]:
-    """Every script, for a client of either kind: calling one gives its answer, or an awaitable of it."""
-    return {name: redis.register_script(text(name)) for name in NAMES}
+def script(redis: Redis, name: str) -> AsyncScript:
+    """For those who are no workers: call it with `args`, and await its answer."""
+    return redis.register_script(text(name))
 
 
 class Job(NamedTuple):
@@ -31,6 +44,12 @@ class Job(NamedTuple):
     arguments: dict[str, Any]
     due: float = 0
     """Unix seconds; 0 is now."""
+    origin: str = ""
+    """Where its event lies: a response's id, else the outbox. The engine only keeps it."""
+    owner: str = ""
+    """The user who started it, if somebody did."""
+    replay: int = 0
+    """How often it was begun anew after it had failed."""
 
 
 class Claim(NamedTuple):
@@ -41,14 +60,16 @@ class Claim(NamedTuple):
     fence: int
     """Names this attempt: a commit with an older one is refused."""
     task: str
-    arguments: dict[str, Any]
+    arguments: bytes
+    """JSON, as it was stored: whoever runs the task judges it."""
     attempts: int
     retries: int
     max_retries: int
     soft: float
     """Seconds."""
     waited: float
-    """Seconds since it was made."""
+    """Seconds since it could have begun."""
+    origin: str
 
 
 class Held(NamedTuple):

@@ -26,10 +26,10 @@ _WAITING = 10_000
 log = logs.get(__name__)
 
 
-def connect(settings: Settings) -> Redis:
+def connect(settings: Settings, most: int = 10) -> Redis:
     """Short timeouts: whoever asks Redis can do without."""
     return Redis.from_url(
-        addresses.redis_url(settings), socket_timeout=1.0, socket_connect_timeout=1.0, max_connections=10
+        addresses.redis_url(settings), socket_timeout=1.0, socket_connect_timeout=1.0, max_connections=most
     )
 
 
@@ -38,7 +38,7 @@ class Sender:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._enqueue = redis.register_script(scripts.text("enqueue"))
+        self._enqueue = scripts.script(redis, "enqueue")
         self._jobs: list[Job] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -57,6 +57,12 @@ class Sender:
         if len(self._jobs) < _WAITING:
             self._jobs.extend(jobs)
             self._wake.set()
+
+    async def flush(self) -> None:
+        """Send what was offered, at once. Raises RedisError."""
+        jobs, self._jobs = self._jobs, []
+        if jobs:
+            await self.send(jobs)
 
     async def send(self, jobs: list[Job]) -> int:
         """How many of the jobs Redis did not know yet. Raises RedisError."""

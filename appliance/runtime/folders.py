@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import stat
 from pathlib import Path
@@ -16,18 +18,30 @@ NGINX_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 def create(paths: Paths) -> list[str]:
     """Make what is missing, and close to others what was open to them; what was closed, a line each.
 
-    Each folder is 0700 then. Whether closing harms nobody, `place` has asked before. Raises OSError.
+    Each folder is 0700 then. Whether closing harms nobody, `place` has asked before. Raises OSError, also
+    for a link that somebody else has put in a folder's place.
     """
-    names = [paths.data, *(paths.data / name for name in FOLDERS), paths.pids, paths.run / "nginx"]
+    names = [paths.data, *(paths.data / name for name in FOLDERS), paths.pids, paths.alerts]
+    names += [paths.run / "beats", paths.run / "nginx"]
     names += [paths.run / "nginx" / name for name in NGINX_TEMPORARY]
     closed = []
     for folder in names:
+        _check_link(paths, folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & 0o077:
             folder.chmod(0o700)
             closed.append(f"closed {folder} to other users; its mode was {mode:04o}")
     return closed
+
+
+def _check_link(paths: Paths, folder: Path) -> None:
+    if folder == paths.data or not folder.is_symlink():
+        return
+    if folder.lstat().st_uid != os.geteuid():
+        raise OSError(
+            errno.ELOOP, "is a link that is not ours; next: see where it leads, remove it", str(folder)
+        )
 
 
 def create_secrets(paths: Paths, settings: Settings) -> list[Path]:

@@ -1,7 +1,8 @@
 """`appliance launch NAME`: what supervisord runs for every program.
 
-Waits for what the program cannot start without, records the process, removes its stale socket, builds the
-program's own environment from a list of allowed names, ties it to its supervisor's life and becomes it.
+Records the process, ties it to its supervisor's life, holds it to its part of the budget, waits for what
+the program cannot start without, removes its stale socket, builds its own environment from a list of allowed
+names and becomes it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from appliance import processes, settings
-from appliance.addresses import Paths
+from appliance.addresses import GUARDIAN, Paths
 from appliance.errors import CannotStart
-from appliance.runtime import leftovers, programs, records
+from appliance.runtime import confinement, leftovers, programs, records
 from appliance.settings import HOME, Settings
 
+# glibc gives each thread that allocates an arena of its own, up to eight a core, and none gives memory back.
+FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 # What any program may know of its surroundings.
 BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -44,23 +47,27 @@ def launch(name: str) -> None:
     paths = Paths(chosen.data)
     _check_parent(paths, parent)
     if replaced := _replaced(kind, chosen):
-        print(f"{name} stays off: {replaced} is set", flush=True)
+        _say(f"{name} stays off: {replaced} is set")
         return
     os.chdir(paths.run)  # the mark by which leftovers are known
     # Killed by itself, a program may leave children that hold its ports: nginx does.
     for line in leftovers.end_program(paths, name):
-        print(line, flush=True)
+        _say(line)
     records.write(paths, name)
     # First, so that one who waits for a server or bootstraps one does not outlive its supervisor either.
     processes.die_with_parent(programs.STOP_SIGNALS[kind], parent)
+    for line in confinement.confine(name, paths):
+        _say(line)
     start = _start(name, kind, chosen, paths)
     if start.socket:
         start.socket.unlink(missing_ok=True)
-    # The place where a program enters its cgroup, gets its cores and nice value and drops privileges.
-    # A change of user clears the wish to die with the parent: it must then be made again.
     environment = _environment(os.environ, start, name)
-    sys.stdout.flush()
     _become(start.command, environment)
+
+
+def _say(line: str) -> None:
+    """Into the program's log. Not on stdout: the guardian's speaks with supervisord."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
@@ -101,6 +108,8 @@ def _start(name: str, kind: str, chosen: Settings, paths: Paths) -> Start:
         return Start(mongo.prepare(paths, chosen))
     if kind == "api":
         return _api(name, paths)
+    if kind == GUARDIAN:
+        return Start([sys.executable, "-P", "-m", "appliance.runtime.guardian"], ours=True)
     return _task_program(name, chosen)
 
 
@@ -110,7 +119,7 @@ def _nginx(chosen: Settings, paths: Paths) -> Start:
     config = rendering.nginx(chosen)
     # -e: before it has read its configuration it would open the system's own error log.
     command = [which("nginx"), "-e", "stderr", "-p", str(paths.run), "-c", str(config)]
-    return Start(command, extra={"TZ": "UTC"})
+    return Start(command, socket=paths.nginx_socket, extra={"TZ": "UTC"})
 
 
 def _redis(chosen: Settings, paths: Paths) -> Start:
@@ -127,7 +136,7 @@ def _api(name: str, paths: Paths) -> Start:
         "--uds", str(socket), "--uds-permissions", "0o660", "--backlog", "2048",
         "--workers", "1", "--respawn-failed-workers", "--workers-kill-timeout", "20", "--no-ws",
         "--log-config", str(HOME / "appliance" / "runtime" / "granian-log.json"),
-        "appliance.app:create_app",
+        "appliance.serve:create_app",
     ]  # fmt: skip
     return Start(command, ours=True, socket=socket)
 
@@ -136,7 +145,9 @@ def _task_program(name: str, chosen: Settings) -> Start:
     from appliance.runtime import waits
 
     waits.for_stores(name, chosen)
-    return Start([sys.executable, "-P", "-m", "appliance.tasks", name], ours=True)
+    share = programs.budget_of(chosen).find_share_of(name)
+    count = str(share.processes if share else 1)
+    return Start([sys.executable, "-P", "-m", "appliance.tasks", name, count], ours=True)
 
 
 def which(program: str) -> str:
@@ -157,4 +168,5 @@ def _environment(environ: Mapping[str, str], start: Start, name: str) -> dict[st
         for row in settings.rows().values():
             allowed += [row.name, f"{row.name}_FILE"]
         extra |= {"APPLIANCE_PROGRAM": name, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1"}
+        extra |= FRUGAL
     return {key: environ[key] for key in allowed if key in environ} | extra

@@ -21,6 +21,11 @@ PATIENCE = 10.0
 """Seconds between asking and killing."""
 
 
+def are_there(paths: Paths) -> bool:
+    """Whether something of an earlier run still lives."""
+    return any(records.find_members(paths, record) for record in records.read_all(paths))
+
+
 def end(paths: Paths, *, patience: float = PATIENCE) -> list[str]:
     """End what still lives, remove stale sockets; what was done, a line each.
 

@@ -21,6 +21,7 @@ from appliance import processes
 from appliance.addresses import DATABASE, DATABASE_USER, Paths, read_line
 from appliance.disk import write_atomically, write_durably
 from appliance.errors import CannotStart
+from appliance.runtime import programs
 from appliance.settings import HOME, Settings
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
 # Below the ephemeral range (32768 and up), where an outgoing connection could be using the number.
 PORTS = range(27100, 28100)
-CACHE = "512M"
-BOOTSTRAP_SECONDS = 60.0
-STOP_SECONDS = 10.0
+CACHE_PART = 0.4
+"""Of the database's share of memory, for WiredTiger's cache; connections and the page cache have the rest."""
+BOOTSTRAP_SECONDS = 300.0
+"""Of a first start. On a very slow machine it took more than one minute; what is ended then begins anew."""
+STOP_SECONDS = 60.0
 """For the clean stop in the middle of a first start; it takes 1 to 3."""
 
 
@@ -70,13 +73,13 @@ def prepare(paths: Paths, settings: Settings) -> list[str]:
     kind, program = server(settings)
     _check_kind(paths, kind)
     (paths.mongo / "data").mkdir(mode=0o700, exist_ok=True)
-    port = int(read_line(paths.mongo_port))
+    port, cache = int(read_line(paths.mongo_port)), _cache(settings)
     if kind == "mongod":
-        return _prepare_mongod(paths, program, port)
+        return _prepare_mongod(paths, program, port, cache)
     if not _done(paths).exists():
         any_port = _free_port()
-        _bootstrap(paths, _secantusd(paths, program, any_port), any_port)
-    return [*_secantusd(paths, program, port), "--auth"]
+        _bootstrap(paths, _secantusd(paths, program, any_port, cache), any_port)
+    return [*_secantusd(paths, program, port, cache), "--auth"]
 
 
 def _check_kind(paths: Paths, kind: str) -> None:
@@ -90,12 +93,18 @@ def _check_kind(paths: Paths, kind: str) -> None:
         )
 
 
-def _secantusd(paths: Paths, program: Path, port: int) -> list[str]:
+def _cache(settings: Settings) -> int:
+    """Bytes."""
+    return int((programs.budget_of(settings).share("mongo").memory or 0) * CACHE_PART)
+
+
+def _secantusd(paths: Paths, program: Path, port: int, cache: int) -> list[str]:
     config = paths.run / "secantusd.toml"
     write_atomically(config, "")  # an own empty file, or it would look for one in strange places
     return [
         str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port),
-        "--storage-path", str(paths.mongo / "data"), "--cache-size", CACHE, "--log-level", "WARNING",
+        "--storage-path", str(paths.mongo / "data"), "--cache-size", f"{cache // 2**20}M",
+        "--log-level", "WARNING",
     ]  # fmt: skip
 
 
@@ -177,13 +186,13 @@ def _free_port() -> int:
 # mongod: untested where this was made, because none could be run there.
 
 
-def _prepare_mongod(paths: Paths, program: Path, port: int) -> list[str]:
+def _prepare_mongod(paths: Paths, program: Path, port: int, cache: int) -> list[str]:
     key = paths.secrets / "mongo_keyfile"
     if not key.exists():
         write_durably(key, secrets.token_urlsafe(512), mode=0o400)
     command = [
         str(program), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(paths.mongo / "data"),
-        "--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.5",
+        "--replSet", "rs0", "--wiredTigerCacheSizeGB", f"{max(0.25, cache / 2**30):.2f}",
     ]  # fmt: skip
     if not _done(paths).exists():
         # On the port it will keep: the replica set remembers its members' addresses.

@@ -80,9 +80,16 @@ def _access(data: Path) -> Iterator[str]:
     if not _may(data, os.R_OK | os.W_OK):
         yield _cannot_write(data, data)
         return
-    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+    for folder in sorted(filter(_is_folder, data.iterdir())):
         if not _may(folder, os.R_OK | os.W_OK):
             yield _cannot_write(data, folder)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError:  # a link to where we may not look
+        return False
 
 
 def _cannot_make(data: Path, existing: Path) -> str:

@@ -8,12 +8,13 @@ import resource
 import shlex
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from appliance import addresses
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.runtime import launch, mongo, place
+from appliance.runtime import launch, mongo, ownership, place
 from appliance.settings import Settings
 
 NEEDED_BYTES = 512 * 1024 * 1024
@@ -44,7 +45,8 @@ def check_place(settings: Settings) -> None:
 def find_faults(settings: Settings) -> list[str]:
     return [
         *place.find_faults(settings.data),
-        *_path(settings.data),
+        *ownership.find_faults(settings),
+        *find_path_faults(settings.data),
         *_disk(settings.data),
         *_ports(settings),
         *_outside_servers(settings),
@@ -53,7 +55,8 @@ def find_faults(settings: Settings) -> list[str]:
     ]
 
 
-def _path(data: Path) -> Iterator[str]:
+def find_path_faults(data: Path) -> Iterator[str]:
+    """Of the path itself: sockets lie below it, and it is written into configurations."""
     paths = Paths(data)
     longest = len(os.fsencode(paths.supervisor_socket)) + PID_SUFFIX
     if longest > LONGEST_SOCKET:
@@ -77,20 +80,31 @@ def _disk(data: Path) -> Iterator[str]:
         )
 
 
+def find_door_faults(settings: Settings, running: Settings) -> list[str]:
+    """Of the ports that nginx is to listen on next, beside those that it has."""
+    if settings.http_port == settings.https_port:
+        return list(_ports(settings))
+    own = (running.http_port, running.https_port)
+    return [fault for address in settings.bind for fault in _doors(address, settings, but=own)]
+
+
 def _ports(settings: Settings) -> Iterator[str]:
     if settings.http_port == settings.https_port:
         yield f"APPLIANCE_HTTP_PORT and APPLIANCE_HTTPS_PORT are both {settings.http_port}; change one"
         return
     if not settings.bind:
         yield "APPLIANCE_BIND names no address; next: unset it, or give 127.0.0.1 or 0.0.0.0"
-    for address in settings.bind:
+    for address in addresses.listened(settings):
         yield from _doors(address, settings)
+    inner = addresses.metrics_port(settings)
+    if fault := _find_bind_fault("127.0.0.1", inner):
+        yield f"port {inner} on 127.0.0.1 (metrics): {_port_advice(fault, 'APPLIANCE_PORT_BASE', inner)}"
 
 
-def _doors(address: str, settings: Settings) -> Iterator[str]:
+def _doors(address: str, settings: Settings, *, but: Collection[int] = ()) -> Iterator[str]:
     doors = (("APPLIANCE_HTTP_PORT", settings.http_port), ("APPLIANCE_HTTPS_PORT", settings.https_port))
     for name, port in doors:
-        if not (fault := _find_bind_fault(address, port)):
+        if port in but or not (fault := _find_bind_fault(address, port)):
             continue
         if fault.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             yield (

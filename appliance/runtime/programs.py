@@ -7,8 +7,11 @@ import re
 import sys
 from signal import SIGINT, SIGQUIT, SIGTERM, Signals
 
-from appliance.addresses import Paths
+from appliance import plan
+from appliance.addresses import GUARDIAN, Paths
 from appliance.errors import CannotStart
+from appliance.plan import Budget
+from appliance.runtime import allowance
 from appliance.settings import HOME, Settings
 
 # How each is asked to stop: by supervisord (supervisord.conf says the same), and by the kernel when
@@ -21,6 +24,7 @@ STOP_SIGNALS: dict[str, Signals] = {
     "scheduler": SIGINT,
     "api": SIGTERM,
     "nginx": SIGQUIT,
+    GUARDIAN: SIGTERM,
 }
 
 
@@ -33,14 +37,14 @@ def kind(name: str) -> str:
     return found
 
 
-def cpu_count(settings: Settings) -> int:
-    """CPUs that we may use: what the host allows, at most APPLIANCE_CPUS (default 16)."""
-    allowed = len(os.sched_getaffinity(0))
-    return max(1, min(allowed, settings.cpus or 16))
+def budget_of(settings: Settings) -> Budget:
+    """The budget of what runs; before anything does, the one that would hold."""
+    found = plan.find(Paths(settings.data))
+    return found.budget if found else allowance.find_budget(settings)
 
 
 def api_count(settings: Settings) -> int:
-    return min(4, cpu_count(settings))
+    return budget_of(settings).share("api").processes
 
 
 def runs_as_root() -> bool:
@@ -60,7 +64,6 @@ def supervisor_environment(settings: Settings) -> dict[str, str]:
         "SUPERVISED_HOME": str(HOME),
         "SUPERVISED_RUN": str(paths.run),
         "SUPERVISED_LOGS": str(paths.logs),
-        "SUPERVISED_USER": str(os.geteuid()),
         "SUPERVISED_API_COUNT": str(api_count(settings)),
         "SUPERVISED_MONGO": str(mongo).lower(),
         "SUPERVISED_REDIS": str(redis).lower(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import ssl
 import time
 from urllib.parse import urlsplit
@@ -26,15 +25,6 @@ class Readiness:
             self.said = time.monotonic()
             return False, f"not ready yet: {state}; see ./scripts/appliance status"
         return False, None
-
-    def find_up(self, dependency: str) -> bool | None:
-        """Whether the dependency is up; None when nobody answers who knows."""
-        try:
-            _, body = self._fetch()
-            status = json.loads(body)["dependencies"][dependency]["status"]
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-            return None
-        return bool(status == "up")
 
     def _probe(self) -> str | None:
         try:

@@ -45,9 +45,12 @@ def read_all(paths: Paths) -> list[Record]:
 def find_members(paths: Paths, record: Record) -> list[int]:
     """Living processes of a recorded program: its process and the process group that it leads.
 
+    The record itself is no proof, since whoever may write it may name any process: its process must run in
+    the data folder, as everything that `launch` starts does.
+
     When the leader is gone, the kernel keeps its number from new processes as long as the group lives,
     but the group may be one of a later owner of that number. So its members count only when they are
-    younger than the record and run in the data folder, as everything that `launch` starts does.
+    younger than the record and run in the data folder.
     """
     members = {
         pid: stat
@@ -55,11 +58,10 @@ def find_members(paths: Paths, record: Record) -> list[int]:
         if (stat := processes.find_stat(pid)) and stat.group == record.pid and stat.state not in "ZX"
     }
     leader = processes.find_stat(record.pid)
-    if leader and leader.start_time == record.start_time:
-        alone = [record.pid] if leader.state not in "ZX" and record.pid not in members else []
-        return alone + list(members)
-    if leader:
+    if leader and leader.start_time != record.start_time:
         return []
+    if leader and leader.state not in "ZX":
+        return sorted({record.pid, *members}) if _runs_in(paths, record.pid) else []
     return [
         pid for pid, stat in members.items() if stat.start_time >= record.start_time and _runs_in(paths, pid)
     ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from appliance.addresses import Paths, read_line
+from appliance.addresses import Paths, listened, read_line
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart
 from appliance.runtime import programs
@@ -36,13 +36,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def nginx(settings: Settings) -> Path:
     """Write run/nginx.conf; its path."""
     path = Paths(settings.data).run / "nginx.conf"
-    write_atomically(path, fill((HOME / "nginx.conf").read_text(), _nginx_values(settings)))
+    write_atomically(path, nginx_text(settings))
     return path
+
+
+def nginx_text(settings: Settings) -> str:
+    return fill((HOME / "nginx.conf").read_text(), _nginx_values(settings))
 
 
 def redis(settings: Settings) -> Path:
     """Write run/redis.conf, which holds the password; its path."""
     paths = Paths(settings.data)
+    share = programs.budget_of(settings).share("redis")
     lines = {
         "port": "0",
         "unixsocket": _quoted(paths.redis_socket),
@@ -55,7 +60,8 @@ def redis(settings: Settings) -> Path:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "aof-load-truncated": "yes",
-        "maxmemory": "128mb",
+        # The other half is for the fork that rewrites the log.
+        "maxmemory": str((share.memory or 0) // 2),
         "maxmemory-policy": "volatile-ttl",
     }
     path = paths.run / "redis.conf"
@@ -65,19 +71,25 @@ def redis(settings: Settings) -> Path:
 
 def _nginx_values(settings: Settings) -> dict[str, str]:
     paths = Paths(settings.data)
+    given = programs.budget_of(settings)
     https = "" if settings.https_port == 443 else f":{settings.https_port}"
     return {
         # As root, nginx would give its workers to nobody, who cannot reach our sockets.
         "user": "user root;" if programs.runs_as_root() else "",
-        "worker_processes": "1" if programs.cpu_count(settings) < 4 else "2",
+        "worker_processes": str(given.share("nginx").processes),
         "run": str(paths.run),
+        "exports": str(paths.exports),
         "web": str(HOME / "appliance" / "web"),
         "certificate": str(paths.certificate),
         "certificate_key": str(paths.certificate_key),
+        "own_socket": str(paths.nginx_socket),
         "listen": _lines(4, _listen(settings)),
-        "api_servers": _lines(4, _api_servers(settings)),
+        "api_servers": _lines(4, _api_servers(paths, given.share("api").processes)),
         "limited_by": "$binary_remote_addr" if settings.rate_limit else '""',
         "requests": str(settings.limit_requests),
+        "upload": f"{settings.upload_mb * 1024 + 64}k",
+        "upload_mb": str(settings.upload_mb),
+        "files": str(paths.files),
         "burst": str(2 * settings.limit_requests),
         "trusted_proxies": _lines(4, [f"set_real_ip_from {net};" for net in settings.trusted_proxies]),
         "trusted_networks": _lines(8, [f"{network} 1;" for network in settings.trusted_proxies]),
@@ -89,17 +101,15 @@ def _nginx_values(settings: Settings) -> dict[str, str]:
 
 def _listen(settings: Settings) -> list[str]:
     lines: list[str] = []
-    for address in settings.bind:
+    for address in listened(settings):
         host, only = (f"[{address}]", " ipv6only=on") if ":" in address else (address, "")
         lines.append(f"listen {host}:{settings.http_port} backlog=2048{only};")
         lines.append(f"listen {host}:{settings.https_port} ssl http2 backlog=2048{only};")
     return lines
 
 
-def _api_servers(settings: Settings) -> list[str]:
-    paths = Paths(settings.data)
-    numbers = range(1, programs.api_count(settings) + 1)
-    return [f'server "unix:{paths.api_socket(number)}" max_fails=0;' for number in numbers]
+def _api_servers(paths: Paths, count: int) -> list[str]:
+    return [f'server "unix:{paths.api_socket(number)}" max_fails=0;' for number in range(1, count + 1)]
 
 
 def _lines(indent: int, lines: list[str]) -> str:

@@ -19,23 +19,32 @@ from pathlib import Path
 
 from appliance import processes, settings
 from appliance.addresses import Paths, front_url
-from appliance.errors import CannotStart, SettingError
+from appliance.errors import CannotStart
 from appliance.runtime import (
+    allowance,
     certificate,
+    cgroups,
     folders,
     leftovers,
     mongo,
+    ownership,
     preflight,
     programs,
     records,
+    reloading,
     rendering,
     stderr,
+    supervisor_socket,
 )
+from appliance.runtime.control import FAULTS
+from appliance.runtime.notify import NAMES, Notifier
 from appliance.runtime.readiness import Readiness
-from appliance.runtime.watch import Watch
+from appliance.runtime.reloading import Reloads
 from appliance.settings import HOME, Settings
 
 STOP_SECONDS = 30.0
+UNREADY_SECONDS = 90.0
+"""Then systemd is told that the start is over although a database is away: it may be so for hours."""
 STOP = (signal.SIGTERM, signal.SIGINT)
 WATCHED = (*STOP, signal.SIGHUP, signal.SIGCHLD)
 
@@ -46,11 +55,16 @@ def up() -> int:
     steps = Steps()
     chosen = settings.load()
     paths = Paths(chosen.data)
+    gives = ownership.is_wanted(chosen)
+    if gives:
+        _check_user(chosen)
     lock = take_lock(steps, paths, chosen)
     try:
-        _prepare(steps, paths, chosen)
+        _prepare(steps, paths, chosen, gives=gives)
         return Parent(steps, paths, chosen).run()
     finally:
+        for line in cgroups.remove(paths):
+            steps.say(line)
         os.close(lock)
 
 
@@ -75,7 +89,7 @@ def take_lock(steps: Steps, paths: Paths, chosen: Settings) -> int:
     try:
         for line in folders.create(paths):
             steps.say(line)
-        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as fault:
         faults = preflight.find_faults(chosen) or [f"{fault.filename}: {fault.strerror}"]
         raise CannotStart("\n".join(faults)) from None
@@ -93,10 +107,27 @@ def take_lock(steps: Steps, paths: Paths, chosen: Settings) -> int:
     return descriptor
 
 
-def _prepare(steps: Steps, paths: Paths, chosen: Settings) -> None:
+def _check_user(chosen: Settings) -> None:
+    """Raises CannotStart. What is the user's already is not obeyed by root from here on."""
+    if faults := ownership.find_faults(chosen):
+        raise CannotStart("\n".join(faults))
+    if ownership.is_given(chosen):
+        ownership.step_aside(chosen)
+
+
+def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
     steps.say(f"data folder {paths.data}")
+    if leftovers.are_there(paths):
+        steps.say("an earlier run did not end; ending what is left of it takes some seconds")
     for line in leftovers.end(paths):
         steps.say(line)
+    if gives:
+        _hand_over(steps, paths, chosen)
+    for line in cgroups.remove(paths):
+        steps.say(line)
+    _share_out(steps, paths, chosen, gives=gives)
+    if gives:
+        ownership.become(chosen)
     preflight.check(chosen)
     steps.say("checked ports, disk, permissions, programs")
     for path in folders.create_secrets(paths, chosen):
@@ -106,7 +137,33 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings) -> None:
     if chosen.mongodb_uri is None:
         steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
     rendering.nginx(chosen)
+    reloading.forget(paths)
     _raise_open_files()
+
+
+def _share_out(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
+    made = cgroups.establish(paths, allowance.find_budget(chosen))
+    if gives:
+        cgroups.give(made, *ownership.ids(chosen))
+    given = made.budget
+    by = "nothing but their cores" if made.backend == "none" else f"cgroups {made.backend}"
+    steps.say(f"programs share {given.cpus} CPUs and {given.memory / 2**30:.1f} GiB, held to it by {by}")
+    for reason, controls in made.reasons().items():
+        steps.say(f"not enforced: {', '.join(controls)} ({reason})")
+
+
+def _hand_over(steps: Steps, paths: Paths, chosen: Settings) -> None:
+    """From here on we act as the user too."""
+    try:
+        with ownership.as_root():
+            changed = ownership.hand_over(chosen)
+        if os.geteuid() == 0:
+            ownership.step_aside(chosen)
+    except OSError as fault:
+        raise CannotStart(f"APPLIANCE_USER={chosen.user}: {fault.filename or ''} {fault.strerror}") from None
+    steps.say(
+        f"everything runs as {chosen.user}" + (f"; {changed} files were given to him" if changed else "")
+    )
 
 
 def _raise_open_files() -> None:
@@ -125,12 +182,13 @@ class Parent:
         self.supervisor = 0
         self.readiness = Readiness(front_url(chosen))
         self.ready = False
+        self.notifier = Notifier(os.environ)
+        self.held = settings.held()
+        self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
 
     def run(self) -> int:
         self.supervisor = self._start()
         self.steps.say(f"supervisord runs as process {self.supervisor}")
-        if self.settings.mongodb_uri is None:
-            Watch(self.paths, self.settings, self.steps.say).start()
         while True:
             received = signal.sigtimedwait(WATCHED, 0.25 if self._busy() else 5.0)
             if self.supervisor in processes.reap():
@@ -141,7 +199,9 @@ class Parent:
                 self.steps.say("supervisord did not stop in time and is killed")
                 os.kill(self.supervisor, signal.SIGKILL)
                 self.stop_by = time.monotonic() + STOP_SECONDS
+            self.reloads.look()
             self._tell_when_ready()
+            self.notifier.prove_life(self._lives)
 
     def _start(self) -> int:
         parent = os.getpid()
@@ -160,6 +220,8 @@ class Parent:
                 "-n",
                 "-c",
                 str(HOME / "supervisord.conf"),
+                # Root is warned unless it says so; any other user, it would look up in /etc/passwd.
+                *(("-u", "root") if programs.runs_as_root() else ()),
             ],
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -177,33 +239,34 @@ class Parent:
         return child.pid
 
     def _environment(self) -> dict[str, str]:
-        environment = {key: value for key, value in os.environ.items() if key != "APPLIANCE_DATA_FILE"}
+        ours_alone = {*NAMES, *(f"{name}_FILE" for name in self.held)}
+        environment = {key: value for key, value in os.environ.items() if key not in ours_alone}
         binaries = str(Path(sys.executable).parent)
         path = f"{binaries}:{os.environ.get('PATH', os.defpath)}"
         ours = programs.supervisor_environment(self.settings)
-        return environment | ours | {"PATH": path, "PYTHONPATH": str(HOME)}
+        return environment | self.held | ours | {"PATH": path, "PYTHONPATH": str(HOME)}
 
     def _busy(self) -> bool:
-        return self.stop_by is not None or not self.ready
+        return self.stop_by is not None or not self.ready or self.reloads.busy
+
+    def _lives(self) -> bool:
+        """Not that we go round in a loop, but that the supervisor answers."""
+        try:
+            with supervisor_socket.connect(self.paths) as proxy:
+                proxy.supervisor.getState()
+        except FAULTS:
+            return False
+        return True
 
     def _pass_on(self, received: signal.Signals) -> None:
         if received in STOP and self.stop_by is None:
             self.steps.say(f"stopping ({received.name})")
+            self.notifier.tell(STOPPING=1, STATUS="stopping")
             self.stop_by = time.monotonic() + STOP_SECONDS
+            self.reloads.cancel()
             os.kill(self.supervisor, signal.SIGTERM)
         elif received == signal.SIGHUP and self.stop_by is None:
-            self._reload()
-
-    def _reload(self) -> None:
-        """Settings that cannot be used leave everything as it runs."""
-        try:
-            chosen = settings.load({**os.environ, "APPLIANCE_DATA": str(self.paths.data)})
-            rendering.nginx(chosen)
-        except (SettingError, CannotStart) as fault:
-            self.steps.say(f"not restarted: {fault}")
-            return
-        self.steps.say("restarting every program (SIGHUP)")
-        os.kill(self.supervisor, signal.SIGHUP)
+            self.reloads.begin()
 
     def _tell_when_ready(self) -> None:
         if self.stop_by is not None or self.ready:
@@ -213,8 +276,13 @@ class Parent:
             password = self.paths.admin_password
             where = f"{front_url(self.settings)}/"
             self.steps.say(f"ready after {self.steps.seconds:.1f} s: {where} admin password in {password}")
+            self.notifier.tell(READY=1, STATUS=f"ready at {where}")
         elif news:
             self.steps.say(news)
+            self.notifier.tell(STATUS=news, **self._start_is_over())
+
+    def _start_is_over(self) -> dict[str, int]:
+        return {"READY": 1} if self.steps.seconds > UNREADY_SECONDS else {}
 
     def _ended(self) -> int:
         clean = self.stop_by is not None

@@ -9,7 +9,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from appliance.services.shapes import Email, Moment
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-NewName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+\-]{1,99}\Z")]
+NewName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+\-]{1,99}\Z",
+        description="2 to 100 letters and digits of ASCII and . _ @ + -, a letter or digit first",
+    ),
+]
 Password = Annotated[str, Meta(min_length=1, max_length=1024)]
 NewPassword = Annotated[str, Meta(min_length=10, max_length=1024)]
 Role = Literal["admin", "editor", "analyst", "viewer"]

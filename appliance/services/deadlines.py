@@ -15,6 +15,17 @@ from appliance.stores.mongo import DEADLINE
 T = TypeVar("T")
 
 
+def apart(work: Awaitable[T]) -> asyncio.Task[T]:
+    """Begin work that no deadline bounds as a whole; each call of the database has the client's own."""
+    fresh = contextvars.Context()
+    fresh.run(logs.request_id.set, logs.request_id.get())
+
+    async def run() -> T:
+        return await work
+
+    return asyncio.create_task(run(), context=fresh)
+
+
 def start(piece: Awaitable[T]) -> asyncio.Task[T]:
     """Begin a piece that the deadline of the request does not bind: a nested one could only be shorter."""
     fresh = contextvars.Context()

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from appliance.domain.rules import Rules, survey_rules
+from appliance.domain.advice import advice as advise
+from appliance.domain.rules import Rules, SurveyRules, survey_rules
 from appliance.errors import BadRequest, FieldError, pointer
 from appliance.services.schemas import Schemas
 from appliance.stores.mongo import Document
@@ -59,13 +60,23 @@ async def check(schemas: Schemas, row: Document) -> None:
         await schemas.probe(schema)
 
 
+async def advice(schemas: Schemas, row: Document) -> list[str]:
+    """What is odd about it though it is valid, each with its place. Raises as `check` does."""
+    if schema_of(row) is not UNSET:
+        await check(schemas, row)
+        return []
+    rules = await _survey(row["definition"])
+    remarks = await asyncio.to_thread(advise, rules.form)
+    return [f"{remark.path}: {remark.message}" for remark in remarks]
+
+
 async def rules_of(schemas: Schemas, row: Document) -> Rules:
     """Of content that was checked before it was stored. Raises Invalid."""
     schema = schema_of(row)
     return await _survey(row["definition"]) if schema is UNSET else await schemas.rules(schema)
 
 
-async def _survey(definition: Document) -> Rules:
+async def _survey(definition: Document) -> SurveyRules:
     if len(str(definition)) < _LARGE:
         return survey_rules(definition)
     return await asyncio.to_thread(survey_rules, definition)

@@ -15,7 +15,10 @@ from appliance.stores import idempotency, links
 from appliance.stores.mongo import Document
 from appliance.stores.transactions import Session
 
-REFUSED = "This link does not open the form, or not any more."
+ABOUT = "This link"
+"""How every refusal of a link begins, and none of a PIN."""
+REFUSED = f"{ABOUT} does not open the form, or not any more."
+USED = f"{ABOUT} was used already; it is good for one response."
 
 
 async def create(
@@ -72,7 +75,7 @@ async def check(context: Context, form_id: str, token: str) -> Document:
     if row is None or row["form_id"] != form_id or row["withdrawn_at"] is not None:
         raise Forbidden(REFUSED)
     if row["expires_at"] is not None and row["expires_at"] <= utc_now():
-        raise Forbidden(f"This link expired at {rfc3339(row['expires_at'])}.")
+        raise Forbidden(f"{ABOUT} expired at {rfc3339(row['expires_at'])}.")
     return row
 
 

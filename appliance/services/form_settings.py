@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import zoneinfo
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ import msgspec
 
 from appliance.clock import is_moment, rfc3339
 from appliance.errors import BadRequest, FieldError
-from appliance.services import shapes
+from appliance.services import shape_faults, shapes
 from appliance.services.context import Context
 from appliance.stores.mongo import Document
 
@@ -39,11 +38,8 @@ async def stored_settings(context: Context, known: Document, changes: dict[str, 
 
 def _problem(fault: msgspec.ValidationError) -> BadRequest:
     """What msgspec says of one setting, as a problem that names its place."""
-    text = str(fault)
-    found = re.search(r"unknown field `([^`]+)`", text) or re.search(r"at `\$\.(\w+)", text)
-    path = f"/settings/{found[1]}" if found else "/settings"
-    message = re.sub(r" - at `.*`$", "", text)
-    return BadRequest("A setting is not valid.", errors=[FieldError(path, message)])
+    found = shape_faults.told(fault, shapes.FormSettings)
+    return BadRequest("A setting is not valid.", errors=[FieldError(f"/settings{found.path}", found.message)])
 
 
 def _check_setting(name: str, value: object) -> None:

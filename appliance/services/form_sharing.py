@@ -10,6 +10,7 @@ from appliance.errors import BadRequest, FieldError, Invalid, NotFound, pointer
 from appliance.services import forms
 from appliance.services.context import Context
 from appliance.services.form_shapes import GiveShare, Share, Shares
+from appliance.services.rereading import again
 from appliance.services.shapes import Form
 from appliance.stores import forms as rows
 from appliance.stores import shares as people
@@ -22,6 +23,7 @@ async def shares(context: Context, caller: Caller, form_id: str) -> tuple[Shares
     return await _shape(context, row), row["rev"]
 
 
+@again
 async def set_shares(
     context: Context, caller: Caller, form_id: str, wanted: list[GiveShare], if_match: int | None
 ) -> tuple[Shares, int]:
@@ -35,6 +37,7 @@ async def set_shares(
     return await _shape(context, row), row["rev"]
 
 
+@again
 async def delete(context: Context, caller: Caller, form_id: str, if_match: int | None) -> None:
     """Gone for everybody, until it is restored. Raises NotFound, Forbidden, Stale."""
     row = await forms.visible_row(context, caller, form_id, Level.MANAGE)
@@ -42,6 +45,7 @@ async def delete(context: Context, caller: Caller, form_id: str, if_match: int |
     await forms.change_row(context, caller, row, {"deleted_at": utc_now()}, "form.deleted", {})
 
 
+@again
 async def restore(context: Context, caller: Caller, form_id: str, if_match: int | None) -> tuple[Form, int]:
     """As it was. What is not deleted stays as it is. Raises NotFound, Forbidden below `manage`, Stale."""
     row = await rows.get_deleted(context.db, form_id)

@@ -11,13 +11,17 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.domain.rules import Rules
+from appliance.errors import NotFound
+from appliance.services import form_quotas
 from appliance.services.form_content import rules_of
 from appliance.services.schemas import Schemas
 from appliance.stores import forms
 from appliance.stores.generations import Generations
 from appliance.stores.mongo import Database, Document
+from appliance.stores.quotas import Quota
 
 _KEPT = 500
 _FRESH = 60.0
@@ -32,6 +36,7 @@ class FormState:
     published: Rules | None
     read_at: float
     generation: int
+    quotas: tuple[Quota, ...] = ()
 
 
 def form_key(form_id: str) -> str:
@@ -51,6 +56,7 @@ class FormStates:
         self._generations = generations
         self._states: OrderedDict[str, FormState] = OrderedDict()
         self._compiled: OrderedDict[tuple[str, int], Rules] = OrderedDict()
+        self._slugs: OrderedDict[str, str] = OrderedDict()
 
     def find(self, form_id: str) -> FormState | None:
         """The state at hand, if it is current."""
@@ -68,9 +74,19 @@ class FormStates:
         now, generation = time.monotonic(), self._generations.get(form_key(form_id))
         row = await forms.get(self._db, form_id, hide=forms.DEFINITION)
         published = await self.compiled(form_id, row["version"]) if row["version"] else None
-        state = self._states[form_id] = FormState(row, published, now, generation)
+        quotas = form_quotas.of_form(published, row["settings"])
+        state = self._states[form_id] = FormState(row, published, now, generation, quotas)
         _trim(self._states)
         return state
+
+    async def by_slug(self, slug: str) -> FormState:
+        """The state at hand of the form at this slug, else as it is now. Raises NotFound."""
+        form_id = self._slugs.get(slug) or await forms.find_id(self._db, slug)
+        if form_id is None:
+            raise NotFound("There is no such form.")
+        self._slugs[slug] = form_id
+        _trim(self._slugs)
+        return await self.get(form_id)
 
     async def compiled(self, form_id: str, version: int) -> Rules:
         """A published version never changes, so it is compiled once. Raises NotFound."""
@@ -82,6 +98,6 @@ class FormStates:
         return form
 
 
-def _trim(cache: OrderedDict[str, FormState] | OrderedDict[tuple[str, int], Rules]) -> None:
+def _trim(cache: OrderedDict[Any, Any]) -> None:
     while len(cache) > _KEPT:
         cache.popitem(last=False)

@@ -6,60 +6,46 @@ import datetime as dt
 import re
 import secrets
 import unicodedata
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller, Level, level
-from appliance.errors import Conflict, Forbidden, NotFound, Stale, Unauthenticated
-from appliance.services import form_content, shapes
+from appliance.errors import Conflict, Forbidden, NotFound, Stale
+from appliance.queue.scripts import Job
+from appliance.services import form_content, form_quotas, shapes, webhook_events
 from appliance.services.bodies import Cached
 from appliance.services.context import Context
 from appliance.services.form_settings import stored_settings
 from appliance.services.form_states import form_key, responses_key
+from appliance.services.rereading import again
 from appliance.stores import audit, forms, idempotency, pages, summaries
 from appliance.stores.mongo import Document
+from appliance.stores.transactions import Session
 
 _COPY = " (copy)"
-_LONGEST_TITLE = 200
-_PUBLIC_SETTINGS = ("redirect_url", "language", "time_zone", "consent")
+LONGEST_TITLE = 200
+
+F = TypeVar("F", bound=shapes.Form)
 
 
 # -- read
 
 
 class Read(NamedTuple):
-    """A form as its caller may see it, the revision it has, and whether everybody may see it so."""
+    """A form's body, and the revision that it has."""
 
     cached: Cached
     revision: int
-    is_public: bool
 
 
-async def get(context: Context, caller: Caller | None, form_id: str, *, invited: bool = False) -> Read:
-    """The form as the caller may see it, from the cache where it is there; `invited`: by a link to it.
-
-    Raises NotFound, or Unauthenticated for a stranger, who is not to learn what exists.
-    """
-    try:
-        row = (await context.forms.get(form_id)).row
-        granted = level(caller, row)
-        is_open = invited or row["settings"].get("public")
-        if granted == Level.NONE and (row["status"] == "draft" or not is_open):
-            raise NotFound("There is no such form.")
-    except NotFound:
-        if caller is None:
-            raise Unauthenticated("This form is not public; sign in.") from None
-        raise
-    if granted >= Level.VIEW:
-        key, made_of = _whole_body(form_id)
-        cached = await context.bodies.get(key, made_of, lambda: _whole(context, form_id))
-        return Read(cached, row["rev"], is_public=False)
-    made_of = (form_key(form_id),)
-    cached = await context.bodies.get(f"public-form:{form_id}", made_of, lambda: _public(context, form_id))
-    return Read(cached, row["rev"], is_public=not invited)
+async def whole_body(context: Context, form_id: str) -> Cached:
+    """The form as those see it who may see it whole."""
+    key, made_of = _whole_body(form_id)
+    return await context.bodies.get(key, made_of, lambda: _whole(context, form_id))
 
 
 def find(context: Context, caller: Caller, form_id: str) -> Read | None:
@@ -68,7 +54,7 @@ def find(context: Context, caller: Caller, form_id: str) -> Read | None:
     if state is None or level(caller, state.row) < Level.VIEW:
         return None
     cached = context.bodies.find(*_whole_body(form_id))
-    return None if cached is None else Read(cached, state.row["rev"], is_public=False)
+    return None if cached is None else Read(cached, state.row["rev"])
 
 
 def _whole_body(form_id: str) -> tuple[str, tuple[str, ...]]:
@@ -87,23 +73,6 @@ async def origins(context: Context, form_id: str) -> frozenset[str]:
 
 async def _whole(context: Context, form_id: str) -> bytes:
     return msgspec.json.encode(await _with_summary(context, await forms.get(context.db, form_id)))
-
-
-async def _public(context: Context, form_id: str) -> bytes:
-    """As a stranger sees it: the published questions, and few of the settings."""
-    row = await forms.get(context.db, form_id)
-    version = await forms.get_version(context.db, form_id, row["version"])
-    public = {name: row["settings"][name] for name in _PUBLIC_SETTINGS if name in row["settings"]}
-    shape = shapes.PublicForm(
-        form_id=row["_id"],
-        slug=row["slug"],
-        title=version["title"],
-        version=row["version"],
-        definition=form_content.definition_of(version),
-        schema=form_content.schema_of(version),
-        settings=public,
-    )
-    return msgspec.json.encode(shape)
 
 
 async def visible_state(context: Context, caller: Caller, form_id: str, needed: Level) -> Document:
@@ -135,7 +104,7 @@ async def newest(
         query["$and"] = [{"title": {"$regex": re.escape(word), "$options": "i"}} for word in words.split()]
     high = context.cursors.read(scope, cursor) if cursor else None
     page = await forms.newest(context.db, caller, query, high, limit)
-    return shapes.Forms([_shape(row) for row in page.rows], next_cursor(context, scope, page))
+    return shapes.Forms([shape_of(row) for row in page.rows], next_cursor(context, scope, page))
 
 
 def next_cursor(context: Context, scope: str, page: pages.Page) -> str | None:
@@ -166,57 +135,69 @@ async def create(
     context: Context, caller: Caller, wanted: shapes.CreateForm, key: idempotency.Key | None
 ) -> tuple[shapes.Form, bool]:
     """A new draft, and whether it is the repeated answer to a key. Raises Invalid, BadRequest, Forbidden."""
-    if first := await _first_answer(context, caller, key):
+    if first := await first_answer(context, caller, key, shapes.Form):
         return first, True
     asked = form_content.content(wanted.definition, wanted.schema)
     await form_content.check(context.schemas, asked)
     settings = await stored_settings(context, {}, msgspec.to_builtins(wanted.settings))
-    return await _create(context, caller, {"title": wanted.title, "settings": settings, **asked}, key)
+    await _check_quotas(context, asked, settings)
+    fields = {"title": wanted.title, "settings": settings, **asked}
+    return await store(context, caller, fields, key, shapes.Form, shape_of)
 
 
 async def duplicate(
     context: Context, caller: Caller, form_id: str, key: idempotency.Key | None
 ) -> tuple[shapes.Form, bool]:
     """A draft like the draft of another form, the caller's own; its PIN is not copied. As `create`."""
-    if first := await _first_answer(context, caller, key):
+    if first := await first_answer(context, caller, key, shapes.Form):
         return first, True
     row = await visible_row(context, caller, form_id, Level.VIEW)
-    title = row["title"][: _LONGEST_TITLE - len(_COPY)] + _COPY
+    title = row["title"][: LONGEST_TITLE - len(_COPY)] + _COPY
     settings = {name: value for name, value in row["settings"].items() if name != "pin"}
     fields = {"title": title, "settings": settings, **form_content.content_of(row)}
-    return await _create(context, caller, fields, key, copy_of=form_id)
+    return await store(context, caller, fields, key, shapes.Form, shape_of, copy_of=form_id)
 
 
-async def _first_answer(context: Context, caller: Caller, key: idempotency.Key | None) -> shapes.Form | None:
+async def first_answer(
+    context: Context, caller: Caller, key: idempotency.Key | None, shape: type[F]
+) -> F | None:
     """Raises Forbidden for those who do not create forms, Invalid for a key of another body."""
     if not caller.may_create_forms:
         raise Forbidden("Your role does not create forms.")
     first = await idempotency.find(context.db, key) if key else None
-    return msgspec.json.decode(first["json"], type=shapes.Form) if first else None
+    return msgspec.json.decode(first["json"], type=shape) if first else None
 
 
-async def _create(
-    context: Context, caller: Caller, fields: Document, key: idempotency.Key | None, **details: str
-) -> tuple[shapes.Form, bool]:
+async def store(
+    context: Context,
+    caller: Caller,
+    fields: Document,
+    key: idempotency.Key | None,
+    kind: type[F],
+    tell: Callable[[Document], F],
+    **details: str,
+) -> tuple[F, bool]:
+    """A new draft of content that was checked, as `tell` shows it; a repeated request gets the same again."""
+
+    def remembered(row: Document) -> Document:
+        """As text: a schema within is nothing that the database should read."""
+        return {"json": msgspec.json.encode(tell(row)).decode()}
+
     fields = {"slug": _slug(fields["title"]), "owner": caller.user_id, **fields}
     deed = audit.Entry(caller.user_id, "form.created", "", {"title": fields["title"], **details})
     try:
-        row = await forms.create(context.db, fields, key, _remembered, deed)
+        row = await forms.create(context.db, fields, key, remembered, deed)
     except DuplicateKeyError:
-        first = await _first_answer(context, caller, key)
+        first = await first_answer(context, caller, key, kind)
         if first is None:
             raise Conflict(
                 "A request with this Idempotency-Key is under way; ask again in a moment."
             ) from None
         return first, True
-    return _shape(row), False
+    return tell(row), False
 
 
-def _remembered(row: Document) -> Document:
-    """As text: a schema within is nothing that the database should read."""
-    return {"json": msgspec.json.encode(_shape(row)).decode()}
-
-
+@again
 async def change(
     context: Context, caller: Caller, form_id: str, wanted: shapes.ChangeForm, if_match: int | None
 ) -> tuple[shapes.Form, int]:
@@ -236,12 +217,23 @@ async def change(
         fields |= asked
     if wanted.settings is not msgspec.UNSET:
         fields["settings"] = await stored_settings(context, row["settings"], wanted.settings)
+        # They hold at once, so for the questions that are asked now.
+        number = row["version"]
+        asked_now = await forms.get_version(context.db, form_id, number) if number else row | fields
+        await _check_quotas(context, asked_now, fields["settings"])
     if not fields:
         return await whole(context, row)
     done = await change_row(context, caller, row, fields, "form.changed", {"fields": sorted(fields)})
     return await whole(context, done)
 
 
+async def _check_quotas(context: Context, asked: Document, settings: Document) -> None:
+    """Raises Invalid for quotas that do not fit what the form asks."""
+    if settings.get("quotas"):
+        form_quotas.check(await form_content.rules_of(context.schemas, asked), settings)
+
+
+@again
 async def publish(
     context: Context, caller: Caller, form_id: str, if_match: int | None
 ) -> tuple[shapes.Form, int]:
@@ -249,12 +241,13 @@ async def publish(
     row = await visible_row(context, caller, form_id, Level.MANAGE)
     check_match(row, if_match)
     await form_content.check(context.schemas, row)
+    await _check_quotas(context, row, row["settings"])
     last = await forms.get_version(context.db, form_id, row["version"]) if row["version"] else None
     asked = {"title": row["title"], **form_content.content_of(row)}
     if last and idempotency.is_same(asked, {"title": last["title"], **form_content.content_of(last)}):
         if row["status"] == "published":
             return await whole(context, row)
-        done = await change_row(context, caller, row, {"status": "published"}, "form.published", {})
+        done = await _publish(context, caller, row, {"status": "published"}, {}, None)
     else:
         number = row["version"] + 1
         new = {
@@ -266,12 +259,35 @@ async def publish(
             "published_by": caller.user_id,
         }
         fields = {"status": "published", "version": number}
-        done = await change_row(
-            context, caller, row, fields, "form.published", {"version": number}, version=new
-        )
+        done = await _publish(context, caller, row, fields, {"version": number}, new)
     return await whole(context, done)
 
 
+async def _publish(
+    context: Context,
+    caller: Caller,
+    row: Document,
+    fields: Document,
+    details: Document,
+    version: Document | None,
+) -> Document:
+    """The change, and with it the deliveries to who asked to hear of it."""
+    subscribers = await context.subscriptions.of_form("form.published", row)
+    summary = await summaries.get(context.db, row["_id"]) if subscribers else None
+    jobs: list[Job] = []
+
+    async def tell(session: Session, done: Document) -> None:
+        shape = shape_of(done, summary)
+        jobs[:] = await webhook_events.form_published(context, session, subscribers, shape, done)
+
+    done = await change_row(
+        context, caller, row, fields, "form.published", details, version=version, also=tell
+    )
+    context.sender.offer(jobs)
+    return done
+
+
+@again
 async def set_status(
     context: Context, caller: Caller, form_id: str, status: shapes.Status, if_match: int | None
 ) -> tuple[shapes.Form, int]:
@@ -300,11 +316,12 @@ async def change_row(
     details: Document,
     *,
     version: Document | None = None,
+    also: forms.Also | None = None,
 ) -> Document:
     """One change of a form, in the audit log, after which nobody gets an older body."""
     deed = audit.Entry(caller.user_id, action, row["_id"], details)
     async with context.generations.changing(form_key(row["_id"])):
-        return await forms.change(context.db, row, fields, deed, version=version)
+        return await forms.change(context.db, row, fields, deed, version=version, also=also)
 
 
 def check_match(row: Document, if_match: int | None) -> None:
@@ -320,14 +337,19 @@ def _slug(title: str) -> str:
 
 
 async def _with_summary(context: Context, row: Document) -> shapes.Form:
-    shape = _shape(row)
-    summary = await summaries.get(context.db, row["_id"])
-    shape.response_count = summary.responses
-    shape.last_response_at = rfc3339(summary.last_at) if summary.last_at else None
+    return shape_of(row, await summaries.get(context.db, row["_id"]))
+
+
+def shape_of(row: Document, summary: summaries.Summary | None = None) -> shapes.Form:
+    """The form as its editors see it."""
+    shape = _plain_shape(row)
+    if summary is not None:
+        shape.response_count = summary.responses
+        shape.last_response_at = rfc3339(summary.last_at) if summary.last_at else None
     return shape
 
 
-def _shape(row: Document) -> shapes.Form:
+def _plain_shape(row: Document) -> shapes.Form:
     settings = {name: value for name, value in row["settings"].items() if name != "pin"}
     times = {name: rfc3339(value) for name, value in settings.items() if isinstance(value, dt.datetime)}
     return shapes.Form(
@@ -339,6 +361,7 @@ def _shape(row: Document) -> shapes.Form:
         definition=form_content.definition_of(row),
         schema=form_content.schema_of(row),
         settings=settings | times,
+        pin_required=row["settings"].get("pin") is not None,
         owner=row["owner"],
         created_at=rfc3339(row["created_at"]),
         updated_at=rfc3339(row["updated_at"]),

@@ -12,7 +12,7 @@ import functools
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
 from email.utils import localtime
 from urllib.parse import unquote, urlsplit
@@ -48,14 +48,23 @@ def _send(url: str, to: str, message: EmailMessage) -> None:
             session.send_message(message, to_addrs=[to])
     except smtplib.SMTPRecipientsRefused as fault:
         codes = [code for code, _ in fault.recipients.values()]
-        raise (RefusedError if min(codes) >= 500 else MailError)(str(fault.recipients)) from None
+        raise (RefusedError if min(codes) >= 500 else MailError)(_refusals(fault.recipients)) from None
     except smtplib.SMTPResponseException as fault:
         is_final = fault.smtp_code >= 500 and not isinstance(fault, smtplib.SMTPAuthenticationError)
-        raise (RefusedError if is_final else MailError)(f"{fault.smtp_code} {fault.smtp_error!r}") from None
+        raise (RefusedError if is_final else MailError)(_words(fault.smtp_code, fault.smtp_error)) from None
     except smtplib.SMTPNotSupportedError as fault:
         raise RefusedError(str(fault)) from None
     except (OSError, smtplib.SMTPException) as fault:
         raise MailError(str(fault)) from None
+
+
+def _refusals(recipients: Mapping[str, tuple[int, bytes]]) -> str:
+    return "; ".join(f"{_words(*answer)} ({address})" for address, answer in recipients.items())
+
+
+def _words(code: int, text: bytes | str) -> str:
+    told = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"the mail server says {code} {' '.join(told.split())}"
 
 
 @contextlib.contextmanager

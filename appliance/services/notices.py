@@ -1,27 +1,30 @@
-"""E-mail to the people who watch a form (its setting `notify`).
+"""E-mail about responses: to the people who watch a form (its setting `notify`), and a receipt to whoever
+answered it (its setting `receipt`).
 
 Nothing is sent where SMTP_URL is not set: then no event is written either, and nothing waits.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from email.message import EmailMessage
 from typing import Any
 
-import msgspec
-
 from appliance import logs
-from appliance.clock import rfc3339
+from appliance.domain.access import Caller
 from appliance.errors import NotFound
-from appliance.services import mail
+from appliance.services import letters, mail
 from appliance.services.context import Context
+from appliance.services.shapes import MAIL_ADDRESS
 from appliance.settings import Settings
-from appliance.stores import forms, responses
+from appliance.stores import forms, responses, tallies, users
 from appliance.stores.mongo import Document
 
-_LONGEST = 2_000
-"""Characters of one answer in a message."""
+ACCOUNT = ""
+"""Instead of an address: that of the submitter's account, as it is when the receipt is sent."""
+_RECEIPTS, _HOUR = 5, 3600.0
+"""So many an hour to one address, of all forms: whoever answers a public form chooses where it goes. No dead
+letter comes of those beyond: each would be an alert, and anybody could cause as many as they like."""
 
 log = logs.get(__name__)
 
@@ -31,37 +34,64 @@ def watchers(settings: Settings, form: Mapping[str, Any]) -> list[str]:
     return list(form["settings"].get("notify", ())) if settings.smtp_url else []
 
 
-async def send(context: Context, form_id: str, response_id: str, to: str, event_id: str) -> None:
-    """One message. The same event always has the same Message-ID, should it be sent again.
+def submitter(
+    settings: Settings, form: Mapping[str, Any], caller: Caller | None, data: Mapping[str, Any]
+) -> list[str]:
+    """Where a receipt of this response goes; empty for nowhere."""
+    wanted = form["settings"].get("receipt")
+    if not settings.smtp_url or wanted is None:
+        return []
+    if (question := wanted.get("question")) is None:
+        return [] if caller is None else [ACCOUNT]
+    address = data.get(question)
+    is_one = isinstance(address, str) and len(address) <= 254 and re.match(MAIL_ADDRESS, address)
+    return [str(address)] if is_one else []
 
-    What the mail server refuses for good is logged and done with. Raises MailError when it may work later.
-    """
+
+async def notify(context: Context, form_id: str, response_id: str, to: str, event_id: str) -> None:
+    """Tell one watcher. Raises RefusedError for what the mail server will never take, MailError for later."""
+    found = await _subject(context, form_id, response_id)
+    if found is None or to not in watchers(context.settings, found[0]):
+        return
+    form, response = found
+    own = form["settings"].get("notify_template")
+    message = letters.letter(letters.TO_WATCHERS, own, form, response, event_id)
+    await mail.send(context.settings, to, message)
+
+
+async def receipt(
+    context: Context, form_id: str, response_id: str, to: str, event_id: str, *, is_first_try: bool
+) -> None:
+    """Tell whoever answered that it has arrived. Raises as `notify`."""
+    found = await _subject(context, form_id, response_id)
+    if found is None or (own := found[0]["settings"].get("receipt")) is None:
+        return
+    form, response = found
+    address = to if to != ACCOUNT else await _account_address(context, response)
+    if address is None:
+        return
+    if is_first_try and not await _has_room(context, address):
+        log.warning("no receipt: too many to this address", extra={"form_id": form_id, "task_id": event_id})
+        await tallies.count(context.redis, "receipts_dropped")
+        return
+    message = letters.letter(letters.TO_SUBMITTER, own, form, response, event_id)
+    await mail.send(context.settings, address, message)
+
+
+async def _subject(context: Context, form_id: str, response_id: str) -> tuple[Document, Document] | None:
+    """The form and the response; None when one of them was deleted meanwhile: nothing to tell."""
     try:
         form = await forms.get(context.db, form_id, hide=forms.DEFINITION)
         response = await responses.get(context.db, form_id, response_id)
     except NotFound:
-        return  # deleted meanwhile: nothing to tell
-    if to not in watchers(context.settings, form) or response["status"] == "deleted":
-        return
-    try:
-        await mail.send(context.settings, to, _message(form, response, event_id))
-    except mail.RefusedError as fault:
-        log.error(
-            "an e-mail was refused", extra={"form_id": form_id, "task_id": event_id, "error": str(fault)}
-        )
+        return None
+    return None if response["status"] == "deleted" else (form, response)
 
 
-def _message(form: Document, response: Document, event_id: str) -> EmailMessage:
-    message = EmailMessage()
-    message["Subject"] = f"New response: {' '.join(form['title'].split())}"
-    message["Message-ID"] = f"<{event_id}@appliance>"
-    message["X-Form-Id"], message["X-Response-Id"] = form["_id"], response["_id"]
-    head = f"{form['title']}\nResponse {response['seq']}, {rfc3339(response['created_at'])}\n"
-    answers = "".join(f"\n{name}: {_text(value)}" for name, value in response["data"].items())
-    message.set_content(f"{head}{answers}\n")
-    return message
+async def _has_room(context: Context, address: str) -> bool:
+    return (await context.limits.take(f"receipt:{address.lower()}", _RECEIPTS, _HOUR)).allowed
 
 
-def _text(value: object) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} […]"
+async def _account_address(context: Context, response: Document) -> str | None:
+    user = await users.find(context.db, response["submitter"] or "")
+    return user.get("email") if user and user["status"] == "active" else None

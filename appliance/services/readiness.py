@@ -30,11 +30,12 @@ class Dependency(Struct, kw_only=True, omit_defaults=True):
     detail: str | None = None
 
 
-class Readiness(Struct, kw_only=True):
+class Readiness(Struct, kw_only=True, omit_defaults=True):
     """`degraded` serves: without Redis, reads go uncached and tasks wait; without disk, only reads go on."""
 
     status: Literal["ready", "degraded", "unavailable"]
     dependencies: dict[str, Dependency]
+    detail: str | None = None
 
 
 async def check(context: Context) -> Readiness:
@@ -44,7 +45,9 @@ async def check(context: Context) -> Readiness:
         status: Literal["ready", "degraded", "unavailable"] = "unavailable"
     else:
         status = "ready" if redis.status == disk.status == "up" else "degraded"
-    return Readiness(status=status, dependencies={"mongodb": database, "redis": redis, "disk": disk})
+    detail = None if context.prepared else "indexes and the first account are being made"
+    dependencies = {"mongodb": database, "redis": redis, "disk": disk}
+    return Readiness(status=status, dependencies=dependencies, detail=detail)
 
 
 async def prepare(context: Context) -> None:

@@ -7,21 +7,23 @@ from msgspec import UNSET
 from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import BadRequest, Conflict, FieldError, Stale
-from appliance.services import deadlines, shapes
+from appliance.services import deadlines, file_answers, shapes
 from appliance.services.context import Context
 from appliance.services.form_states import responses_key
 from appliance.services.forms import next_cursor, visible_state
+from appliance.services.rereading import again
 from appliance.services.response_shapes import Bulk, BulkDone, ChangeResponse, EarlierState, History
 from appliance.services.responses import response_shape
-from appliance.stores import audit, idempotency, response_edits, responses
+from appliance.stores import audit, idempotency, outbox, response_edits, responses
 from appliance.stores.mongo import Document
-from appliance.stores.response_edits import Change
+from appliance.stores.response_edits import Change, Happening
 
 MAX_TAGS = 50
 PIECE = 100
 """Responses that are changed together: some 200 ms of the embedded database."""
 
 
+@again
 async def change(
     context: Context,
     caller: Caller,
@@ -44,13 +46,20 @@ async def change(
         asked["tags"] = list(dict.fromkeys(wanted.tags))
     if wanted.data is not UNSET:
         rules = await context.forms.compiled(form_id, row["form_version"])
-        asked["data"] = await context.schemas.check(rules, wanted.data)
+        wanted_in = await _languages(context, row)
+        data = await context.schemas.check(rules, wanted.data, *wanted_in)
+        asked["data"], files = await file_answers.resolve(
+            context, form_id, rules, data, wanted_in, own=response_id
+        )
     fields = {name: value for name, value in asked.items() if not idempotency.is_same(value, row[name])}
     if "data" in fields:
         fields["kv"] = rules.terms(fields["data"])
+        if held := file_answers.all_files(row, files):
+            fields["files"] = held
     return await _write(context, caller, row, fields, "response.updated")
 
 
+@again
 async def delete(
     context: Context, caller: Caller, form_id: str, response_id: str, if_match: int | None
 ) -> None:
@@ -59,6 +68,7 @@ async def delete(
     await _write(context, caller, row, _deleted(row), "response.deleted")
 
 
+@again
 async def restore(
     context: Context, caller: Caller, form_id: str, response_id: str, if_match: int | None
 ) -> shapes.Response:
@@ -81,10 +91,11 @@ async def history(
 async def bulk(context: Context, caller: Caller, form_id: str, wanted: Bulk) -> BulkDone:
     """In pieces of PIECE responses, each all or none. The same again does what is left, and no more.
 
-    Raises NotFound, Forbidden, BadRequest, and Stale for the first piece that met another change.
+    Raises NotFound, Forbidden, BadRequest.
     """
-    await visible_state(context, caller, form_id, Level.EDIT)
+    form = await visible_state(context, caller, form_id, Level.EDIT)
     change, event_type = _change_of(wanted)
+    happening = Happening(event_type, await context.subscriptions.of_form(event_type, form))
     details: Document = {"action": wanted.action}
     if wanted.value is not UNSET:
         details["value"] = wanted.value
@@ -94,11 +105,18 @@ async def bulk(context: Context, caller: Caller, form_id: str, wanted: Bulk) -> 
     async with context.generations.changing(responses_key(form_id)):
         for first in range(0, len(ids), PIECE):
             piece = ids[first : first + PIECE]
-            work = response_edits.change_many(context.db, form_id, piece, change, deed, event_type)
-            done, there = await deadlines.start(work)
-            changed, found = changed + done, found | there
+            work = again(response_edits.change_many)(context.db, form_id, piece, change, deed, happening)
+            done = await deadlines.start(work)
+            context.sender.offer(done.jobs)
+            changed, found = changed + done.changed, found | done.found
     missing = [response_id for response_id in ids if response_id not in found]
     return BulkDone(changed, len(found) - changed, missing)
+
+
+async def _languages(context: Context, row: Document) -> list[str | None]:
+    """Those that the answer is told its faults in, the best first: its own, else the form's."""
+    state = await context.forms.get(row["form_id"])
+    return [row["meta"].get("language"), state.row["settings"].get("language")]
 
 
 async def _row(
@@ -116,10 +134,13 @@ async def _write(
 ) -> shapes.Response:
     if not fields:
         return response_shape(row)
-    names = sorted(fields.keys() - {"kv", "deleted_from"})
+    names = sorted(fields.keys() - {"kv", "files", "deleted_from"})
     deed = audit.Entry(caller.user_id, event_type, row["_id"], {"form_id": row["form_id"], "fields": names})
+    form = (await context.forms.get(row["form_id"])).row
+    happening = Happening(event_type, await context.subscriptions.of_form(event_type, form))
     async with context.generations.changing(responses_key(row["form_id"])):
-        done = await response_edits.change(context.db, row, fields, deed, event_type)
+        done = await response_edits.change(context.db, row, fields, deed, happening)
+    context.sender.offer(outbox.jobs_of(done))
     return response_shape(done)
 
 

@@ -59,10 +59,8 @@ async def newest(
 ) -> shapes.Responses:
     """A page of a form's responses, newest first. Raises NotFound, BadRequest, Forbidden (deleted ones)."""
     await visible_state(context, caller, form_id, Level.EDIT if status == "deleted" else Level.VIEW)
-    terms = await _terms(context, form_id, filters)
+    terms = await index_terms(context, form_id, filters, status)
     query: Document = {"status": status} if status else {"status": {"$ne": "deleted"}}
-    if status in ("flagged", "deleted"):
-        terms.insert(0, responses.status_term(status))  # few are: found by the index
     scope = "\0".join(map(str, ("responses", form_id, sorted(filters.items()), status, *times)))
     span = await _span(context, form_id, times, scope, cursor)
     page = await responses.newest(context.db, form_id, terms, query, times, span, limit)
@@ -72,8 +70,18 @@ async def newest(
     return shapes.Responses([response_shape(row) for row in page.rows], following)
 
 
+async def index_terms(
+    context: Context, form_id: str, filters: dict[str, str], status: Status | None
+) -> list[str]:
+    """The index terms of what is asked for, that of the fewest responses first. Raises BadRequest."""
+    terms = await _terms(context, form_id, filters)
+    if status in ("flagged", "deleted"):
+        terms.insert(0, responses.status_term(status))  # few are: found by the index
+    return terms
+
+
 async def _terms(context: Context, form_id: str, filters: dict[str, str]) -> list[str]:
-    """The index terms that the filters ask for. Raises BadRequest."""
+    """Raises BadRequest."""
     if len(filters) > MOST_FILTERS:
         raise BadRequest(f"A list takes at most {MOST_FILTERS} filters.")
     if not filters:

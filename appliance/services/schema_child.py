@@ -6,18 +6,15 @@ more than COMPILE_CPU to compile is refused, because each response to it would c
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
 import sys
 import time
 
 import msgspec
 
-from appliance import processes
 from appliance.domain.schema_form import SchemaRules
 from appliance.domain.schema_walk import ROOT
 from appliance.errors import FieldError, Invalid
+from appliance.services import children
 
 MEMORY = 512 * 1024 * 1024
 CPU_SECONDS = 10
@@ -25,11 +22,7 @@ COMPILE_CPU = 1.0
 
 
 def main(parent: int) -> None:
-    processes.die_with_parent(signal.SIGKILL, parent)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(10)
+    children.hold_down(parent, MEMORY, CPU_SECONDS)
     faults = _judge(msgspec.json.decode(sys.stdin.buffer.read()))
     sys.stdout.buffer.write(msgspec.json.encode([(fault.path, fault.message) for fault in faults]))
 

@@ -7,27 +7,26 @@ requests of this process go on meanwhile. What is not judged within the limits i
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE
 from typing import Any
 
 import msgspec
 
-from appliance import logs
+from appliance import clock
 from appliance.domain.answer import ROOT as ANSWERS
 from appliance.domain.rules import Rules
 from appliance.domain.schema_form import DETAIL, SchemaRules, TooCostly
 from appliance.domain.schema_walk import ROOT
-from appliance.errors import FieldError, Invalid, Unavailable
+from appliance.errors import FieldError, Invalid
+from appliance.services import children
 
 COMPILE_SECONDS = 9.0
 """For a schema, the wait for a turn included; 10 are promised."""
 JUDGE_SECONDS = 3.0
 """The same for one response."""
+_PATIENCE = JUDGE_SECONDS / 2
+"""Seconds of it that a turn is waited for."""
 _AT_ONCE = 2
-
-log = logs.get(__name__)
+_BUSY = "Too many schemas are being judged; try again."
 
 
 class Schemas:
@@ -49,7 +48,7 @@ class Schemas:
         await asyncio.to_thread(SchemaRules, schema)
         try:
             async with asyncio.timeout(COMPILE_SECONDS):
-                async with _Turn(self._compiling):
+                async with children.Turn(self._compiling, _PATIENCE, _BUSY):
                     faults = await _ask({"schema": schema})
         except TimeoutError:
             faults = None
@@ -58,15 +57,16 @@ class Schemas:
         if faults:
             raise Invalid(DETAIL, errors=faults)
 
-    async def check(self, rules: Rules, data: Any) -> dict[str, Any]:
-        """The data as stored. Raises Invalid with each fault below /data."""
+    async def check(self, rules: Rules, data: Any, *wanted: str | None) -> dict[str, Any]:
+        """The data as stored. Raises Invalid with each fault below /data, told in the first language of those
+        wanted that the form can speak."""
         try:
-            return rules.check(data)
+            return rules.check(data, clock.utc_now(), wanted)
         except TooCostly:
             pass
         try:
             async with asyncio.timeout(JUDGE_SECONDS):
-                async with _Turn(self._judging):
+                async with children.Turn(self._judging, _PATIENCE, _BUSY):
                     faults = await _ask({"schema": rules.schema(), "data": data})
         except TimeoutError:
             faults = None
@@ -78,40 +78,9 @@ class Schemas:
         return checked
 
 
-class _Turn:
-    """One of the slots, waited for at most half of the time that a verdict may take."""
-
-    def __init__(self, slots: asyncio.Semaphore) -> None:
-        self._slots = slots
-
-    async def __aenter__(self) -> None:
-        try:
-            await asyncio.wait_for(self._slots.acquire(), JUDGE_SECONDS / 2)
-        except TimeoutError:
-            raise Unavailable("Too many schemas are being judged; try again.") from None
-
-    async def __aexit__(self, *_: object) -> None:
-        self._slots.release()
-
-
 async def _ask(question: dict[str, Any]) -> list[FieldError] | None:
     """The child's faults; None when it did not get to a verdict."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "appliance.services.schema_child", str(os.getpid()),
-        stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL, env=_environ(),
-    )  # fmt: skip
-    try:
-        answer, _ = await child.communicate(msgspec.json.encode(question))
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await asyncio.shield(child.wait())
-    if child.returncode != 0:
-        log.info("a schema was too much", extra={"exit": child.returncode})
+    answer = await children.ask("appliance.services.schema_child", msgspec.json.encode(question))
+    if answer is None:
         return None
     return [FieldError(path, message) for path, message in msgspec.json.decode(answer)]
-
-
-def _environ() -> dict[str, str]:
-    """Nothing that is secret."""
-    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}

@@ -10,6 +10,7 @@ from appliance.services.account_shapes import ChangeUser, CreatedUser, CreateUse
 from appliance.services.accounts import fields, shape
 from appliance.services.context import Context
 from appliance.services.repeats import once
+from appliance.services.rereading import again
 from appliance.stores import api_keys, audit, idempotency, pages, users
 from appliance.stores.audit import Entry
 from appliance.stores.mongo import Document
@@ -60,6 +61,7 @@ async def get(context: Context, user_id: str) -> tuple[User, int]:
     return shape(user), user["rev"]
 
 
+@again
 async def change(
     context: Context, actor: str | None, user_id: str, wanted: ChangeUser, if_match: int | None = None
 ) -> tuple[User, int]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pymongo import ReturnDocument
-
 from appliance.clock import utc_now
 from appliance.stores import audit, pages
 from appliance.stores.mongo import Database, Document
-from appliance.stores.transactions import Session
+from appliance.stores.transactions import Session, last_number, next_number
 
 _NUMBER = "api_keys"
 
@@ -24,14 +20,8 @@ async def find(db: Database, key_id: str) -> Document | None:
 
 
 async def insert(db: Database, session: Session, fields: Document, actor: str) -> Document:
-    counter = await db.form_counters.find_one_and_update(
-        {"_id": _NUMBER},
-        {"$inc": {"number": 1}},
-        upsert=True,
-        session=session,
-        return_document=ReturnDocument.AFTER,
-    )
-    row = {**fields, "number": counter["number"] if counter else 1, "created_at": utc_now()}
+    number = await next_number(db, session, _NUMBER)
+    row = {**fields, "number": number, "created_at": utc_now()}
     await db.api_keys.insert_one(row, session=session)
     details = {"name": row["name"], "scopes": row["scopes"]}
     await audit.record(db, session, audit.Entry(actor, "key.created", row["_id"], details))
@@ -54,8 +44,7 @@ async def delete_of(db: Database, session: Session, user_id: str) -> None:
 async def newest(db: Database, user_id: str | None, high: int | None, limit: int) -> pages.Page:
     """A page of the keys of one account, or of all, newest first."""
     if high is None:
-        counter: Any = await db.form_counters.find_one({"_id": _NUMBER})
-        high = counter["number"] if counter else 0
+        high = await last_number(db, _NUMBER)
     query: Document = {} if user_id is None else {"user_id": user_id}
     return await pages.newest_first(
         db.api_keys, {}, query, "number", pages.Span(1, high), limit, hide={"hash": 0}

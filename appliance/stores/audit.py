@@ -10,12 +10,11 @@ import hashlib
 from typing import Any, NamedTuple
 
 import msgspec
-from pymongo import ReturnDocument
 
 from appliance.clock import rfc3339, utc_now
 from appliance.stores import pages
 from appliance.stores.mongo import Database, Document
-from appliance.stores.transactions import Session
+from appliance.stores.transactions import Session, changed
 
 _HEAD = "audit"
 FIRST = "0" * 64
@@ -35,13 +34,7 @@ class Entry(NamedTuple):
 
 async def record(db: Database, session: Session, entry: Entry) -> None:
     """Append. The head of the chain makes audited writes queue up behind each other."""
-    head = await db.form_counters.find_one_and_update(
-        {"_id": _HEAD},
-        {"$inc": {"number": 1}},
-        upsert=True,
-        session=session,
-        return_document=ReturnDocument.AFTER,
-    )
+    head = await changed(db.form_counters, {"_id": _HEAD}, {"$inc": {"number": 1}}, session, upsert=True)
     number = head["number"] if head else 1
     row = {
         "number": number,

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 
-from pymongo import ReturnDocument
-
 from appliance.clock import utc_now
 from appliance.errors import NotFound
 from appliance.stores import audit, pages
 from appliance.stores.mongo import Database, Document
-from appliance.stores.transactions import Session, together
+from appliance.stores.transactions import Session, changed, together
 
 
 def token_hash(token: str) -> str:
@@ -24,12 +22,7 @@ def token_hash(token: str) -> str:
 
 async def create(db: Database, session: Session, row: Document) -> Document:
     """The row as stored. Raises NotFound when the form went away meanwhile."""
-    counters = await db.form_counters.find_one_and_update(
-        {"_id": row["form_id"]},
-        {"$inc": {"links": 1}},
-        session=session,
-        return_document=ReturnDocument.AFTER,
-    )
+    counters = await changed(db.form_counters, {"_id": row["form_id"]}, {"$inc": {"links": 1}}, session)
     if counters is None:
         raise NotFound("There is no such form.")
     stored = {**row, "number": counters["links"], "withdrawn_at": None}

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from appliance import addresses
 from appliance.errors import Conflict, Problem, Unavailable
@@ -81,6 +81,25 @@ async def prepare(db: Database) -> None:
     await db.links.create_index("token_hash", unique=True)
     await db.links.create_index([("form_id", 1), ("number", 1)], unique=True)
     await db.response_history.create_index([("response_id", 1), ("revision", 1)], unique=True)
+    await db.outbox.create_index([("state", 1), ("created_at", 1)])
+    await db.dead_letters.create_index("number", unique=True)
+    await db.webhooks.create_index([("owner", 1), ("number", 1)], unique=True)
+    await db.webhooks.create_index("form_id")
+    await db.webhooks.create_index("status")
+    await db.webhook_deliveries.create_index([("webhook_id", 1), ("number", 1)], unique=True)
+    await db.webhook_deliveries.create_index([("state", 1), ("next_attempt_at", 1)])
+    await db.webhook_deliveries.create_index("created_at")
+    await db.form_storage.create_index("at", sparse=True)
+    await db.files.create_index([("state", 1), ("check_at", 1)])
+    await db.files.create_index("response_id", sparse=True)
+    await db.files.create_index("origin", sparse=True)
+    await db.partials.create_index("form_id")
+    await db.partials.create_index("files", sparse=True)
+    await db.partials.create_index("origin", sparse=True)
+    await db.partials.create_index([("state", 1), ("expires_at", 1)])
+    await db.partials.create_index([("state", 1), ("updated_at", 1)])
+    await db.exports.create_index([("owner", 1), ("expires_at", 1)])
+    await db.exports.create_index("expires_at")
     rows = db.responses
     await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)
     await rows.create_index([("form_id", 1), ("kv", 1), ("seq", 1)])
@@ -89,6 +108,8 @@ async def prepare(db: Database) -> None:
     await rows.create_index(
         [("form_id", 1), ("person", 1)], unique=True, partialFilterExpression={"person": {"$exists": True}}
     )
+    await rows.create_index("person", sparse=True)
+    await rows.create_index("files", unique=True, sparse=True)
     await rows.create_index(
         [("events.state", 1), ("created_at", 1)], partialFilterExpression={"events.state": "pending"}
     )
@@ -110,7 +131,3 @@ def told(fault: PyMongoError) -> str:
     """For an operator: without the driver's view of the topology, which says it at length."""
     first = str(fault).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
     return f"the database does not answer ({first}); next: ./scripts/appliance status"
-
-
-def is_duplicate(error: PyMongoError) -> bool:
-    return isinstance(error, DuplicateKeyError)

@@ -2,8 +2,9 @@
 
 A row is `{_id, form_id, seq, revision, form_version, created_at, updated_at, submitter, status, tags, data,
 meta, kv, events, task_ids}`, with `deleted_from` (its status before) once it was deleted, `key` and
-`body_hash` where an Idempotency-Key came along and `person` where a form takes one answer a person. Rows are
-written by `response_writer`.
+`body_hash` where an Idempotency-Key came along, `person` where a form takes one answer a person, and `files`:
+ids of the uploaded files that its data names or ever named, which are its own. Rows are written by
+`response_writer`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from appliance.errors import NotFound
 from appliance.stores import pages
 from appliance.stores.mongo import Database, Document
 
-PRIVATE: Document = {"kv": 0, "events": 0, "key": 0, "body_hash": 0, "person": 0}
+PRIVATE: Document = {"kv": 0, "events": 0, "key": 0, "body_hash": 0, "person": 0, "files": 0}
 _PROBES = 16
 """Numbers looked up for each bound in one round trip of a search by time."""
 _NEAR = 24
@@ -52,8 +53,8 @@ def terms_with_status(terms: list[str], status: str) -> list[str]:
 
 
 async def get(db: Database, form_id: str, response_id: str) -> Document:
-    """With its index terms. Raises NotFound."""
-    hide = {name: 0 for name in PRIVATE if name != "kv"}
+    """With its index terms and files. Raises NotFound."""
+    hide = {name: 0 for name in PRIVATE if name not in ("kv", "files")}
     row = await db.responses.find_one({"_id": response_id, "form_id": form_id}, hide)
     if row is None:
         raise NotFound("The form has no such response.")
@@ -62,6 +63,18 @@ async def get(db: Database, form_id: str, response_id: str) -> Document:
 
 async def find_by_key(db: Database, key: str) -> Document | None:
     return await db.responses.find_one({"key": key})
+
+
+async def has_answered(db: Database, form_id: str, person: str) -> bool:
+    """By the index of all people: the one of a form's cannot be read by (see `mongo.prepare`)."""
+    rows = await db.responses.find({"person": person}, {"form_id": 1}).to_list()
+    return any(row["form_id"] == form_id for row in rows)
+
+
+async def owners_of_files(db: Database, ids: list[str]) -> dict[str, str]:
+    """The responses that hold these files, deleted ones included, by file."""
+    rows = await db.responses.find({"files": {"$in": ids}}, {"files": 1}).to_list() if ids else []
+    return {file_id: row["_id"] for row in rows for file_id in row["files"] if file_id in ids}
 
 
 async def newest(

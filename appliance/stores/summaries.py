@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from appliance.stores import pages
 from appliance.stores.mongo import Database
-from appliance.stores.response_writer import unwritten
+from appliance.stores.quotas import unwritten
 
 
 class Summary(NamedTuple):

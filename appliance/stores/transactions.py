@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from appliance.stores.mongo import Database, make_durable
+from appliance.errors import Stale
+from appliance.stores.mongo import Collection, Database, Document, make_durable
 
 Session = AsyncClientSession
 T = TypeVar("T")
@@ -22,6 +23,10 @@ _PATIENCE = 2.0
 """Seconds to wait for the other processes; a stopped one must not stop us."""
 _LOOK = 0.003
 """Seconds between two looks whether it is our turn; a transaction takes some 20 ms."""
+
+
+class Overtaken(Stale):
+    """Somebody changed the row after it was read for this change. `services.rereading` reads it anew."""
 
 
 class Turns:
@@ -68,6 +73,33 @@ async def together(db: Database, write: Callable[[Session], Awaitable[T]]) -> T:
         done = await session.with_transaction(write)
     await make_durable(db)
     return done
+
+
+async def changed(
+    collection: Collection, query: Document, change: Document, session: Session, *, upsert: bool = False
+) -> Document | None:
+    """The row after the change; None when none fits. `query` names its `_id`. Only in a transaction: nobody
+    comes in between.
+
+    Not by findAndModify: for that the embedded server looks through the whole collection, also when it is
+    asked for by `_id` (35 µs a row); an update and a read find their row at once.
+    """
+    done = await collection.update_one(query, change, upsert=upsert, session=session)
+    if not done.matched_count and done.upserted_id is None:
+        return None
+    return await collection.find_one({"_id": query["_id"]}, session=session)
+
+
+async def next_number(db: Database, session: Session, name: str) -> int:
+    """The next one of the numbers of that name, from 1 on."""
+    row = await changed(db.form_counters, {"_id": name}, {"$inc": {"number": 1}}, session, upsert=True)
+    return int(row["number"]) if row else 1
+
+
+async def last_number(db: Database, name: str) -> int:
+    """The one that `next_number` gave out last; 0 before the first."""
+    row = await db.form_counters.find_one({"_id": name})
+    return int(row["number"]) if row else 0
 
 
 def _locked(descriptor: int) -> bool:

@@ -10,14 +10,13 @@ import datetime as dt
 import re
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from appliance.clock import new_id, utc_now
-from appliance.errors import Conflict, NotFound, Stale
+from appliance.errors import Conflict, NotFound
 from appliance.stores import audit, pages
 from appliance.stores.mongo import Database, Document
-from appliance.stores.transactions import Session, together
+from appliance.stores.transactions import Overtaken, Session, changed, last_number, next_number, together
 
 _NUMBER = "users"
 _ADMINS = "admins"
@@ -74,14 +73,8 @@ def new(username: str, roles: list[str], password_hash: str | None, **more: Any)
 
 async def insert(db: Database, session: Session, user: Document, actor: str | None) -> Document:
     """The account as stored. Raises DuplicateKeyError for a name that is taken."""
-    counter = await db.form_counters.find_one_and_update(
-        {"_id": _NUMBER},
-        {"$inc": {"number": 1}},
-        upsert=True,
-        session=session,
-        return_document=ReturnDocument.AFTER,
-    )
-    stored = {**user, "number": counter["number"] if counter else 1}
+    number = await next_number(db, session, _NUMBER)
+    stored = {**user, "number": number}
     await db.users.insert_one(stored, session=session)
     details = {"username": user["username"], "roles": user["roles"]}
     await audit.record(db, session, audit.Entry(actor, "user.created", user["_id"], details))
@@ -99,15 +92,11 @@ async def ensure(db: Database, username: str, password_hash: str, roles: list[st
 
 
 async def change(db: Database, session: Session, user: Document, fields: Document) -> Document:
-    """Write `fields` over the account as it was read. Raises Stale when it was changed since."""
-    done: Document | None = await db.users.find_one_and_update(
-        {"_id": user["_id"], "rev": user["rev"]},
-        {"$set": {**fields, "rev": user["rev"] + 1}},
-        session=session,
-        return_document=ReturnDocument.AFTER,
-    )
+    """Write `fields` over the account as it was read. Raises Overtaken when it was changed since."""
+    query = {"_id": user["_id"], "rev": user["rev"]}
+    done = await changed(db.users, query, {"$set": {**fields, "rev": user["rev"] + 1}}, session)
     if done is None:
-        raise Stale("The account was changed since you read it; read it again.")
+        raise Overtaken("The account was changed since you read it; read it again.")
     return done
 
 
@@ -129,8 +118,7 @@ async def keep_an_admin(db: Database, session: Session, user_id: str) -> None:
 async def newest(db: Database, words: str | None, high: int | None, limit: int) -> pages.Page:
     """A page of accounts, newest first; `words` is part of the username or the address."""
     if high is None:
-        counter = await db.form_counters.find_one({"_id": _NUMBER})
-        high = counter["number"] if counter else 0
+        high = await last_number(db, _NUMBER)
     part = {"$regex": re.escape(words or ""), "$options": "i"}
     query: Document = {"$or": [{"username": part}, {"email": part}]} if words else {}
     return await pages.newest_first(db.users, {}, query, "number", pages.Span(1, high), limit, hide=_SECRETS)

@@ -1,24 +1,26 @@
-"""`python -m appliance.tasks NAME`: a worker pool or the scheduler, in the foreground."""
+"""`python -m appliance.tasks NAME COUNT`: a pool of so many workers, or the scheduler; or `alerts`, once."""
 
 from __future__ import annotations
 
 import sys
 
 from appliance import logs, settings
-from appliance.tasks import scheduler, worker
+from appliance.tasks import alerts, scheduler, worker
 
 
-def main(name: str) -> None:
+def main(name: str, count: int) -> None:
     """Raises SettingError; exits with 2 for a name there is not."""
     asked = settings.load()
     logs.configure(asked.log_level)
     if name == "scheduler":
         scheduler.run(asked)
+    elif name == "alerts":
+        sys.exit(alerts.run(asked))
     elif name in worker.QUEUES_OF:
-        worker.consume(name, asked)
+        worker.consume(name, asked, count)
     else:
-        sys.exit(f"appliance.tasks: {name!r} is none of scheduler, {', '.join(worker.QUEUES_OF)}")
+        sys.exit(f"appliance.tasks: {name!r} is none of alerts, scheduler, {', '.join(worker.QUEUES_OF)}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) == 2 else "")
+    main(sys.argv[1] if len(sys.argv) > 1 else "", int(sys.argv[2]) if len(sys.argv) > 2 else 1)

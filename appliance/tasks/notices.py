@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from appliance.queue.registry import task
-from appliance.services import notices
-from appliance.stores import outbox
+from collections.abc import Awaitable
+
+from appliance.queue.execution import Permanent
+from appliance.queue.run import Run
+from appliance.services import mail, notices
 from appliance.tasks import process
 
 
-@task("notify_watchers")
-async def notify_watchers(task_id: str, *, form_id: str, response_id: str, to: str) -> None:
-    """Tell one of the form's watchers of a response, then mark the event done."""
-    context = process.context()
-    await notices.send(context, form_id, response_id, to, task_id)
-    await outbox.finish(context.db, response_id, task_id)
+@process.task("notify_watchers")
+async def notify_watchers(run: Run, *, form_id: str, response_id: str, to: str) -> None:
+    """Tell one of the form's watchers of a response."""
+    await _sent(notices.notify(process.context(), form_id, response_id, to, run.id))
+
+
+@process.task("send_receipt")
+async def send_receipt(run: Run, *, form_id: str, response_id: str, to: str) -> None:
+    """Tell whoever answered that their response has arrived."""
+    first = run.claim.attempts == 1
+    await _sent(notices.receipt(process.context(), form_id, response_id, to, run.id, is_first_try=first))
+
+
+async def _sent(sending: Awaitable[None]) -> None:
+    """What the mail server will never take is not tried again."""
+    try:
+        await sending
+    except mail.RefusedError as fault:
+        raise Permanent(str(fault)) from None

@@ -1,15 +1,17 @@
 """The scheduler: what is done from time to time, by one process.
 
-- every 2 s: tasks that failed for good become dead letters;
-- every 5 s the relay: events that are pending for longer than 10 s are sent again, unless Redis knows them;
+- every second: life is shown to the guardian, and what runs at set times is promised when its time comes;
+- every 2 s: how tasks ended that did not complete is settled; those that failed for good become dead letters;
+- every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
+- every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 10 s: reservations of writers that died midway are settled.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -17,17 +19,16 @@ import pymongo
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from appliance import logs
+from appliance import logs, processes
+from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.queue.scripts import Job
-from appliance.services import dead_letters
+from appliance.services import queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
-from appliance.stores import outbox, response_writer
-
-STALE = dt.timedelta(seconds=10)
-"""Age from which on a pending event is sent again."""
-_BATCH = 500
+from appliance.stores import reservations
+from appliance.tasks.cron import Cron
+from appliance.tasks.exporter import exporting
+from appliance.tasks.relay import Relay
 
 log = logs.get(__name__)
 
@@ -35,35 +36,39 @@ log = logs.get(__name__)
 class Chore(NamedTuple):
     name: str
     every: float
-    """Seconds from one end to the next start."""
+    """Seconds from one end to the next start; more when the work itself took long."""
     work: Callable[[Context, Clock], Awaitable[int]]
-
-
-async def relay(context: Context, now: Clock) -> int:
-    """Send what is pending for too long; how many tasks Redis did not know."""
-    found = await outbox.pending(context.db, now() - STALE, _BATCH)
-    jobs = [
-        Job(
-            row.event["id"],
-            row.event["task"],
-            {"form_id": row.form_id, "response_id": row.response_id, "to": row.event["to"]},
-        )
-        for row in found
-    ]
-    return await context.sender.send(jobs) if jobs else 0
 
 
 async def settle(context: Context, now: Clock) -> int:
     """Give back the places of writers that died midway; how many reservations."""
-    return await response_writer.settle_abandoned(context.db, now())
+    return await reservations.settle_abandoned(context.db, now())
 
 
 async def bury(context: Context, now: Clock) -> int:
-    """Write dead letters of the tasks that failed for good; how many."""
-    return await dead_letters.bury(context)
+    """Settle the tasks that failed for good or were cancelled; how many."""
+    return await task_endings.settle(context)
 
 
-CHORES = (Chore("relay", 5.0, relay), Chore("bury", 2.0, bury), Chore("settle", 10.0, settle))
+async def pause(context: Context, now: Clock) -> int:
+    """Hold the engine to the pauses that the database knows; how many queues it held otherwise."""
+    return await queues.apply_pauses(context)
+
+
+async def show_life(context: Context, now: Clock) -> int:
+    """Tell the guardian that this loop turns."""
+    processes.beat(Paths(context.settings.data).beat("scheduler"))
+    return 0
+
+
+CHORES = (
+    Chore("life", 1.0, show_life),
+    Chore("cron", 1.0, Cron()),
+    Chore("relay", 5.0, Relay()),
+    Chore("bury", 2.0, bury),
+    Chore("pause", 5.0, pause),
+    Chore("settle", 10.0, settle),
+)
 
 
 def run(asked: Settings) -> None:
@@ -72,6 +77,11 @@ def run(asked: Settings) -> None:
 
 
 async def _run(asked: Settings) -> None:
+    with exporting(asked):
+        await _work(asked)
+
+
+async def _work(asked: Settings) -> None:
     context = open_context(asked)
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,6 +97,7 @@ async def _run(asked: Settings) -> None:
 async def _repeat(context: Context, chore: Chore) -> None:
     """No failure ends a chore: it tries again at its next turn."""
     while True:
+        started = time.monotonic()
         try:
             with pymongo.timeout(30):
                 done = await chore.work(context, utc_now)
@@ -96,4 +107,4 @@ async def _repeat(context: Context, chore: Chore) -> None:
             log.warning("cannot work now", extra={"chore": chore.name, "error": str(fault)[:200]})
         except Exception:
             log.exception("failed", extra={"chore": chore.name})
-        await asyncio.sleep(chore.every)
+        await asyncio.sleep(max(chore.every, time.monotonic() - started))

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from pymongo.errors import PyMongoError
 
+from appliance import processes
+from appliance.addresses import Paths
 from appliance.errors import Unavailable
 from appliance.queue.engine import LeasedStorage, connect, open_queue
 from appliance.queue.pool import Pool
 from appliance.queue.worker import work
 from appliance.settings import Settings
 from appliance.stores import mongo
-from appliance.tasks import notices, process
+from appliance.tasks import exports, imports, notices, process, pruning, webhooks
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default")}
-PROCESSES = 4
 
-TASK_MODULES = (notices,)
+TASK_MODULES = (exports, imports, notices, pruning, webhooks)
 """Importing them registers their tasks."""
 
 
-def consume(name: str, asked: Settings) -> None:
-    """Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
+def consume(name: str, asked: Settings, count: int) -> None:
+    """`count` processes. Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
 
     def open_storage() -> LeasedStorage:
         return open_queue(connect(asked)).storage
@@ -28,7 +29,8 @@ def consume(name: str, asked: Settings) -> None:
     def main(worker: str) -> None:
         work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage)
 
-    Pool(name, PROCESSES, main, open_storage).run()
+    path = Paths(asked.data).beat(name)
+    Pool(name, count, main, open_storage, lambda: processes.beat(path)).run()
 
 
 def _is_outage(fault: BaseException) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tests.api.forms import publish, submit
+from tests.api.uploads import PNG, form_with_files, new_token, upload
 from tests.people import People
 
 HERE, THERE = "https://here.example.org", "https://there.example.org"
@@ -16,8 +17,8 @@ def test_by_default_no_other_origin_is_let_in(cast: People) -> None:
     assert "access-control-allow-origin" not in preflight.headers
 
 
-def test_a_public_form_opens_its_two_routes_to_its_origins(cast: People) -> None:
-    form_id = publish(cast.alice, public=True, origins=[HERE])
+def test_a_public_form_opens_its_routes_to_its_origins(cast: People) -> None:
+    form_id = form_with_files(cast.alice, origins=[HERE])
     path = f"/api/v1/forms/{form_id}"
     for _ in range(2):  # the second may come from nginx
         seen = cast.nobody.get(path, headers={"origin": HERE})
@@ -34,8 +35,18 @@ def test_a_public_form_opens_its_two_routes_to_its_origins(cast: People) -> None
     body = {"data": {"name": "Ada"}}
     answered = cast.nobody.post(f"{path}/responses", json=body, headers={"origin": HERE})
     assert (answered.status_code, answered.headers["access-control-allow-origin"]) == (201, HERE)
+    file = upload(cast.nobody, form_id, origin=HERE)
+    assert (file.status_code, file.headers["access-control-allow-origin"]) == (201, HERE)
+    token = new_token()
+    half = {"data": {"photos": [{"content": file.json()["content"]}]}}
+    kept = cast.nobody.put(f"{path}/partial/{token}", json=half, headers={"origin": HERE})
+    assert (kept.status_code, kept.headers["access-control-allow-origin"]) == (201, HERE)
+    shown = {"x-partial-token": token, "origin": HERE}
+    got = cast.nobody.get(file.json()["content"], headers=shown)
+    assert (got.content, got.headers["access-control-allow-origin"]) == (PNG, HERE)
+    assert "x-partial-token" in preflight.headers["access-control-allow-headers"]
     versions = cast.alice.get(f"{path}/versions", headers={"origin": HERE})
-    assert "access-control-allow-origin" not in versions.headers, "only the two public routes"
+    assert "access-control-allow-origin" not in versions.headers, "only the public routes"
 
 
 def test_origins_of_a_form_that_is_not_public_open_nothing(cast: People) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api import forms
@@ -104,7 +106,7 @@ def test_settings_are_merged_and_null_resets(cast: People) -> None:
     path = f"/api/v1/forms/{form['form_id']}"
     changed = cast.alice.patch(path, json={"settings": {"max_responses": 5, "language": None}})
     assert changed.json()["settings"] == {"public": True, "max_responses": 5}
-    assert "pin" not in changed.text, "write-only"
+    assert changed.json()["pin_required"] and "12345" not in changed.text, "write-only"
     wrong = cast.alice.patch(path, json={"settings": {"max_responses": -1, "nonsense": 1}})
     assert wrong.status_code == 400
     assert cast.alice.get(path).json()["settings"]["max_responses"] == 5
@@ -120,6 +122,38 @@ def test_a_stale_change_is_refused(cast: People) -> None:
     assert (first.status_code, second.status_code) == (200, 412)
     assert cast.alice.get(path).json()["title"] == "one"
     assert cast.alice.get(path, headers={"if-none-match": tag}).status_code == 200
+
+
+def test_who_does_not_say_what_they_read_is_never_stale(appliance: Running, cast: People) -> None:
+    """Twelve at once: each change is made on top of the others, and none of them is lost."""
+    form_id, token = publish(cast.alice), cast.alice.headers["authorization"].split()[1]
+    path, names = f"/api/v1/forms/{form_id}", ["max_responses", "retention_days", "language", "redirect_url"]
+    values: list[Any] = [5, 6, "de", "https://example.org/"]
+    response = submit(cast.alice, form_id).headers["location"]
+    hook = cast.alice.post(
+        "/api/v1/webhooks", json={"url": "https://example.org/", "events": ["form.published"]}
+    ).json()["webhook_id"]
+    asked: list[tuple[str, str, Any]] = [
+        *(("PATCH", path, {"settings": {name: value}}) for name, value in zip(names, values, strict=True)),
+        ("PATCH", path, {"title": "one"}),
+        ("POST", f"{path}/close", None),
+        ("POST", f"{path}/reopen", None),
+        ("PUT", f"{path}/shares", {"shares": [{"username": "bob", "level": "view"}]}),
+        *(("PATCH", response, {"tags": [tag]}) for tag in ("a", "b")),
+        *(("PATCH", f"/api/v1/webhooks/{hook}", {"url": f"https://example.org/{n}"}) for n in range(2)),
+    ]
+
+    def ask(each: tuple[str, str, Any]) -> httpx.Response:
+        method, where, body = each
+        with appliance.client(token) as client:
+            return client.request(method, where, json=body) if body else client.request(method, where)
+
+    for _ in range(3):
+        with ThreadPoolExecutor(len(asked)) as pool:
+            answers = list(pool.map(ask, asked))
+        assert [answer.status_code for answer in answers] == [200] * len(asked), [a.text for a in answers]
+    settings = cast.alice.get(path).json()["settings"]
+    assert [settings[name] for name in names] == values
 
 
 def test_a_key_makes_one_form(cast: People) -> None:
@@ -208,16 +242,18 @@ def test_a_stranger_sees_the_published_questions_of_a_public_form(cast: People) 
     assert cast.nobody.get(path).status_code == 401, "a draft is nobody's business"
     cast.alice.post(f"{path}/publish")
     cast.alice.patch(path, json={"definition": {"elements": [{"type": "text", "name": "draft_only"}]}})
-    seen = cast.nobody.get(path)
+    with_pin = {"x-form-pin": "secret-pin"}
+    seen = cast.nobody.get(path, headers=with_pin)
     assert seen.json() == {
         "form_id": form["form_id"],
         "slug": form["slug"],
         "title": form["title"],
         "version": 1,
+        "pin_required": True,
         "definition": FEEDBACK,
         "settings": {"language": "en"},
     }
-    assert cast.charlie.get(path).json() == seen.json()
+    assert cast.charlie.get(path, headers=with_pin).json() == seen.json()
 
 
 def test_the_schema_of_a_version_is_a_json_schema(cast: People) -> None:

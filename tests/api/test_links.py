@@ -52,7 +52,9 @@ def test_a_link_shows_the_questions_it_lets_answer(cast: People) -> None:
         by_query = client.get(path, params={"link": token})
         assert by_header.status_code == by_query.status_code == 200
         assert by_header.json() == by_query.json()
-        assert by_header.json().keys() == {"form_id", "slug", "title", "version", "definition", "settings"}
+        assert by_header.json().keys() == {
+            *"form_id slug title version definition settings pin_required".split()
+        }
         assert "x-accel-expires" not in by_header.headers
         assert by_header.headers["cache-control"] == "private, no-cache"
         assert client.get(path, params={"link": "x" * 43}).status_code == 403
@@ -161,3 +163,15 @@ def test_a_link_takes_what_the_contract_says(cast: People) -> None:
     for moment in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
         answer = cast.alice.post(path, json={"expires_at": moment})
         assert (answer.status_code, list(errors(answer))) == (422, ["/expires_at"])
+
+
+def test_a_link_needs_a_body_but_nothing_in_it(cast: People) -> None:
+    form_id = publish(cast.alice)
+    path = f"/api/v1/forms/{form_id}/links"
+    refused = cast.alice.post(path)
+    assert (refused.status_code, refused.json()["detail"]) == (400, "A JSON body is needed.")
+    made = cast.alice.post(path, json={})
+    assert made.status_code == 201, made.text
+    link = made.json()
+    assert (link["single_use"], link["expires_at"], link["note"]) == (False, None, None)
+    assert len(walk(cast.alice, path, "links")) == 1

@@ -16,14 +16,20 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api import exports
 from tests.api.accounts import add, add_key
 from tests.api.forms import FEEDBACK, publish, submit
+from tests.api.tasks import waiting, write_dead_letter
 from tests.api.test_documents import OPERATIONS
+from tests.api.uploads import PNG, form_with_files, new_token, upload
+from tests.mailbox import BUSY
 from tests.people import PASSWORD, People
 from tests.running import Running, unique
+from tests.runtime.servers import free_port
 
 FORM = "/api/v1/forms/{form_id}"
 RESPONSE = FORM + "/responses/{response_id}"
+HOOK = "/api/v1/webhooks/{webhook_id}"
 SECRET = {"new_password": "another good password"}
 
 MATRIX = """
@@ -32,23 +38,37 @@ GET    /api/v1/api-keys                      401 200 200 200 200 401 403 200
 POST   /api/v1/api-keys                      401 201 201 201 201 401 403 201
 DELETE /api/v1/api-keys/{key_id}             401 204 404 404 404 401 403 204
 GET    /api/v1/audit                         401 403 403 403 403 401 403 200
+GET    /api/v1/dead-letters                  401 200 200 200 200 401 403 200
+GET    /api/v1/dead-letters/{task_id}        401 200 403 403 404 401 403 200
+DELETE /api/v1/dead-letters/{task_id}        401 204 403 403 404 401 403 204
+POST   /api/v1/dead-letters/{task_id}/replay 401 202 403 403 404 401 403 202
 GET    /api/v1/forms                         401 200 200 200 200 401 403 200
 POST   /api/v1/forms                         401 201 403 201 201 401 403 201
 POST   /api/v1/forms/validate                401 200 403 200 200 401 403 200
+POST   /api/v1/forms/import                  401 201 403 201 201 401 403 201
+GET    /api/v1/exports/{export_id}           401 200 404 404 404 401 403 200
 DELETE FORM                                  401 204 403 403 404 401 403 204
 GET    FORM                                  401 200 200 200 404 401 403 200
 PATCH  FORM                                  401 200 403 200 404 401 403 200
 POST   FORM/close                            401 200 403 403 404 401 403 200
 POST   FORM/duplicate                        401 201 403 201 404 401 403 201
+POST   FORM/files                            401 201 403 201 404 401 403 201
+GET    FORM/files/{file_id}                  401 200 200 200 404 401 403 200
+GET    FORM/export                           401 200 200 200 404 401 403 200
+POST   FORM/exports                          401 202 202 202 404 401 403 202
 GET    FORM/links                            401 200 403 403 404 401 403 200
 POST   FORM/links                            401 201 403 403 404 401 403 201
 DELETE FORM/links/{link_id}                  401 204 403 403 404 401 403 204
+GET    FORM/partial/{token}                  401 200 403 200 404 401 403 200
+PUT    FORM/partial/{token}                  401 201 403 201 404 401 403 201
+DELETE FORM/partial/{token}                  401 204 403 204 404 401 403 204
 POST   FORM/publish                          401 200 403 403 404 401 403 200
 POST   FORM/reopen                           401 200 403 403 404 401 403 200
 GET    FORM/responses                        401 200 200 200 404 401 403 200
 POST   FORM/responses                        401 201 403 201 404 401 403 201
 POST   FORM/responses/batch                  401 200 403 200 404 401 403 200
 POST   FORM/responses/bulk                   401 200 403 200 404 401 403 200
+POST   FORM/responses/import                 401 202 403 202 404 401 403 202
 DELETE FORM/responses/RESPONSE               401 204 403 204 404 401 403 204
 GET    FORM/responses/RESPONSE               401 200 200 200 404 401 403 200
 PATCH  FORM/responses/RESPONSE               401 200 403 200 404 401 403 200
@@ -60,10 +80,28 @@ PUT    FORM/shares                           401 200 403 403 404 401 403 200
 GET    FORM/versions                         401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}                401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}/schema.json    401 200 200 200 404 401 403 200
+GET    /api/v1/queues                        401 200 200 200 200 401 403 200
+POST   /api/v1/queues/{queue}/pause          401 403 403 403 403 401 403 200
+POST   /api/v1/queues/{queue}/resume         401 403 403 403 403 401 403 200
+GET    /api/v1/system                        401 403 403 403 403 401 403 200
+GET    /api/v1/tasks                         401 200 200 200 200 401 403 200
+GET    /api/v1/tasks/{task_id}               401 200 403 200 404 401 403 200
+DELETE /api/v1/tasks/{task_id}               401 204 403 204 404 401 403 204
+GET    /api/v1/tasks/{task_id}/events        401 200 403 200 404 401 403 200
 GET    /api/v1/users                         401 403 403 403 403 401 403 200
 POST   /api/v1/users                         401 403 403 403 403 401 403 201
 GET    /api/v1/users/{user_id}               401 403 403 403 403 401 403 200
 PATCH  /api/v1/users/{user_id}               401 403 403 403 403 401 403 200
+GET    /api/v1/webhooks                      401 200 200 200 200 401 403 200
+POST   /api/v1/webhooks                      401 201 403 403 404 401 403 201
+GET    HOOK                                  401 200 404 404 404 401 403 200
+PATCH  HOOK                                  401 200 404 404 404 401 403 200
+DELETE HOOK                                  401 204 404 404 404 401 403 204
+POST   HOOK/rotate                           401 200 404 404 404 401 403 200
+POST   HOOK/test                             401 200 404 404 404 401 403 200
+GET    HOOK/deliveries                       401 200 404 404 404 401 403 200
+POST   HOOK/deliveries/DELIVERY/redeliver    401 202 404 404 404 401 403 202
+POST   /api/v1/webhooks/deliveries/DELIVERY/redeliver 401 202 404 404 404 401 403 202
 POST   /auth/forgot                          409 409 409 409 409 409 409 409
 POST   /auth/login                           200 200 200 200 200 200 200 200
 POST   /auth/logout                          401 204 204 204 204 401 403 204
@@ -87,14 +125,24 @@ BODIES: dict[str, Any] = {
     f"PATCH {FORM}": {"title": "Changed"},
     f"PUT {FORM}/shares": {"shares": []},
     f"POST {FORM}/links": {"single_use": True},
+    f"POST {FORM}/exports": {"format": "csv"},
     f"POST {FORM}/responses": {"data": {"name": "Ada"}},
+    f"PUT {FORM}/partial/{{token}}": {"data": {"name": "A"}},
     f"POST {FORM}/responses/bulk": {"response_ids": ["{response_id}"], "action": "tag", "value": "seen"},
     f"PATCH {RESPONSE}": {"tags": ["seen"]},
+    "POST /api/v1/webhooks": {
+        "url": "https://example.org/",
+        "events": ["response.created"],
+        "form_id": "{form_id}",
+    },
+    f"PATCH {HOOK}": {"status": "disabled"},
 }
 BEFORE = {
     f"POST {FORM}/reopen": [f"POST {FORM}/close"],
     f"POST {FORM}/restore": [f"DELETE {FORM}"],
     f"POST {RESPONSE}/restore": [f"DELETE {RESPONSE}"],
+    f"GET {FORM}/partial/{{token}}": [f"PUT {FORM}/partial/{{token}}"],
+    f"DELETE {FORM}/partial/{{token}}": [f"PUT {FORM}/partial/{{token}}"],
 }
 """What alice does first, so that there is something to do."""
 OWN_ACCOUNT = {"POST /auth/logout", "POST /auth/password"}
@@ -109,6 +157,7 @@ def _rows() -> dict[str, dict[str, int]]:
     for line in lines:
         method, path, *statuses = line.split()
         full = path.replace("FORM", FORM).replace("RESPONSE", "{response_id}")
+        full = full.replace("HOOK", HOOK).replace("DELIVERY", "{delivery_id}")
         rows[f"{method} {full}"] = dict(zip(PEOPLE, map(int, statuses), strict=True))
     return rows
 
@@ -123,7 +172,7 @@ class World:
     def fresh(self, operation: str) -> dict[str, str]:
         """A form, a response, a link, a key and an account that nobody has touched yet."""
         alice = self.cast.alice
-        form_id = publish(alice)
+        form_id = form_with_files(alice, public=False) if "/files" in operation else publish(alice)
         form = f"/api/v1/forms/{form_id}"
         shares = [
             {"user_id": self.user_ids["bob"], "level": "view"},
@@ -138,10 +187,47 @@ class World:
             "key_id": add_key(alice, "forms:read")["key_id"],
             "user_id": self.user_ids["eve"],
             "unique": unique("user"),
+            "queue": "batched",
+            "token": new_token(),
         }
+        if "{file_id}" in operation:
+            places["file_id"] = upload(alice, form_id).json()["file_id"]
+        if "{webhook_id}" in operation or "{delivery_id}" in operation:
+            places |= self._webhook(form_id, with_log="{delivery_id}" in operation)
+        if "{export_id}" in operation:
+            places["export_id"] = self._export(form_id)
+        if "{task_id}" in operation:
+            places["task_id"] = self._task(operation, form_id)
         for earlier in BEFORE.get(operation, ()):
             assert self.call(earlier, alice, places) < 300
         return places
+
+    def _webhook(self, form_id: str, *, with_log: bool) -> dict[str, str]:
+        """Of alice's, to where nobody listens."""
+        body = {"url": f"http://127.0.0.1:{free_port()}/", "events": ["response.created"], "form_id": form_id}
+        webhook_id = self.cast.alice.post("/api/v1/webhooks", json=body).json()["webhook_id"]
+        if not with_log:
+            return {"webhook_id": webhook_id}
+        path = f"/api/v1/webhooks/{webhook_id}"
+        assert self.cast.alice.post(f"{path}/test").status_code == 200
+        [delivery] = self.cast.alice.get(f"{path}/deliveries").json()["deliveries"]
+        return {"webhook_id": webhook_id, "delivery_id": delivery["delivery_id"]}
+
+    def _export(self, form_id: str) -> str:
+        """One of alice's that is ready."""
+        export_id = exports.start(self.cast.alice, form_id)
+        exports.fetch(self.cast.alice, export_id)
+        return export_id
+
+    def _task(self, operation: str, form_id: str) -> str:
+        """One that waits for its next try; for dead letters one that has none left."""
+        alice = self.cast.alice
+        notified = alice.patch(f"/api/v1/forms/{form_id}", json={"settings": {"notify": [BUSY]}})
+        assert notified.status_code == 200
+        _, response_id, task_id = waiting(alice, form_id)
+        if "dead-letters" in operation:
+            write_dead_letter(self.appliance, task_id, form_id, response_id)
+        return task_id
 
     def call(self, operation: str, client: httpx.Client, places: dict[str, str]) -> int:
         method, _, path = operation.partition(" ")
@@ -151,12 +237,22 @@ class World:
             for name, value in places.items():
                 text = text.replace("{" + name + "}", value)
             sent = {"content": text, "headers": {"content-type": "application/json"}}
-        elif operation.endswith("/batch"):
+        elif operation.endswith("/forms/import"):
+            sent = {
+                "params": {"from": "jsonschema"},
+                "content": '{"properties": {"name": {"type": "string"}}}',
+                "headers": {"content-type": "application/json"},
+            }
+        elif operation.endswith("/files"):
+            path += "?question=photos"
+            sent = {"content": PNG, "headers": {"content-type": "image/png"}}
+        elif operation.endswith(("/batch", "/responses/import")):
             sent = {
                 "content": '{"data": {"name": "Ada"}}\n',
                 "headers": {"content-type": "application/x-ndjson"},
             }
-        return client.request(method, path.format(**places), **sent).status_code
+        with client.stream(method, path.format(**places), **sent) as answer:  # one of them has no end
+            return answer.status_code
 
     def statuses(self, operation: str) -> dict[str, int]:
         """What each person gets; whoever changed something leaves a fresh start to the next."""
@@ -187,7 +283,7 @@ def world(appliance: Running, cast: People) -> Iterator[World]:
         "dora": appliance.client(appliance.login(dora["username"], PASSWORD)),
         "charlie": cast.charlie,
         "revoked": ended,
-        "key": appliance.client(add_key(cast.alice, "tasks")["key"]),
+        "key": appliance.client(add_key(cast.alice, "ai")["key"]),
         "admin": cast.admin,
     }
     bob = cast.bob.get("/auth/me").json()

@@ -25,10 +25,12 @@ READS = {
     "Idempotency-Key": ("idempotency_key()",),
     "If-Match": ("if_match()",),
     "If-None-Match": ("cached(request", "is_current("),
-    "X-Form-Pin": ('"x-form-pin"',),
-    "X-Form-Link": ('"x-form-link"',),
+    "X-Form-Pin": ('"x-form-pin"', "request.visit("),
+    "X-Form-Link": ('"x-form-link"', "request.visit("),
+    "X-Partial-Token": ('"x-partial-token"',),
 }
 """How a handler reads a header."""
+BY_LINES = ("application/x-ndjson", "text/csv")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,10 @@ def test_every_body_that_is_read_is_told(document: dict[str, Any]) -> None:
     """Also the one that no handler has as its `data`."""
     batch = document["paths"]["/api/v1/forms/{form_id}/responses/batch"]["post"]["requestBody"]
     assert batch["required"] and list(batch["content"]) == ["application/x-ndjson"]
+    link = document["paths"]["/api/v1/forms/{form_id}/links"]["post"]["requestBody"]
+    assert link["required"], "though all of it has defaults"
+    file = document["paths"]["/api/v1/forms/{form_id}/responses/import"]["post"]["requestBody"]
+    assert file["required"] and set(file["content"]) == set(BY_LINES)
 
 
 def test_fields_that_go_together(document: dict[str, Any]) -> None:
@@ -172,7 +178,7 @@ def test_a_generated_client_works(appliance: Running, document: dict[str, Any], 
     generator: list[str | Path] = [Path(sys.executable).with_name("openapi-python-client"), "generate"]
     config = tmp_path / "config.json"  # the generator knows no JSON by lines, so clients take it as it comes
     config.write_text(
-        json.dumps({"content_type_overrides": {"application/x-ndjson": "application/octet-stream"}})
+        json.dumps({"content_type_overrides": dict.fromkeys(BY_LINES, "application/octet-stream")})
     )
     options: list[str | Path] = ["--path", source, "--output-path", tmp_path / "client", "--config", config]
     made = subprocess.run(

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.api.forms import FEEDBACK, publish
+from tests.api.forms import FEEDBACK, create, publish
 from tests.people import People
 
 SHAPE = {"type", "title", "status", "detail", "instance", "request_id"}
@@ -122,3 +122,71 @@ def test_every_answer_to_a_signed_in_caller_is_private(cast: People) -> None:
     for path in paths:
         control = cast.alice.get(path).headers["cache-control"]
         assert "no-store" in control or "no-cache" in control, path
+
+
+@pytest.mark.parametrize(
+    "name, value, path, words",
+    [
+        ("theme", "dark", "theme", ("'dark'", "one of borderless, contrast, default, flat")),
+        ("appearance", "black", "appearance", ("one of auto, dark, light",)),
+        ("redirect_url", "example.org", "redirect_url", ("begins with https:// or http://",)),
+        ("frame_ancestors", ["https://a.org", "a b"], "frame_ancestors/1", ("https://www.example.org",)),
+        ("notify", ["nobody"], "notify/0", ("must be an e-mail address",)),
+        ("pin", "1", "pin", ("4 to 64",)),
+        ("language", "de_DE", "language", ("pt-BR",)),
+        ("notify_template", {"subject": "a\nb"}, "notify_template/subject", ("one line of text",)),
+        ("max_responses", "many", "max_responses", ("Expected `int",)),
+        ("colour", "red", "colour", ("unknown field `colour`",)),
+    ],
+)
+def test_settings_are_refused_in_words(
+    cast: People, name: str, value: object, path: str, words: tuple[str, ...]
+) -> None:
+    form_id = create(cast.alice)["form_id"]
+    changed = cast.alice.patch(f"/api/v1/forms/{form_id}", json={"settings": {name: value}})
+    body = {"title": "x", "definition": FEEDBACK, "settings": {name: value}}
+    made = cast.alice.post("/api/v1/forms", json=body)
+    for answer in (changed, made):
+        _is_problem(answer, 400)
+        (fault,) = answer.json()["errors"]
+        assert fault["path"] == f"/settings/{path}"
+        assert all(each in fault["message"] for each in words), fault
+        assert "regex" not in fault["message"] and "\\" not in fault["message"]
+
+
+def test_choices_in_bodies_are_listed(cast: People) -> None:
+    form_id = publish(cast.alice)
+    answer = cast.alice.post(f"/api/v1/forms/{form_id}/exports", json={"format": "pdf"})
+    _is_problem(answer, 400)
+    message = "Invalid enum value 'pdf': must be one of csv, ndjson, parquet, xlsx"
+    assert answer.json()["errors"] == [{"path": "/format", "message": message}]
+
+
+def test_parameters_are_named_as_callers_send_them(cast: People) -> None:
+    form_id = publish(cast.alice, public=True)
+    files, exported = f"/api/v1/forms/{form_id}/files", f"/api/v1/forms/{form_id}/export"
+    wrong = "Invalid enum value"
+    for answer, path, message in (
+        (cast.alice.post("/api/v1/forms/import"), "/from", "is required"),
+        (cast.alice.post("/api/v1/forms/import?from=excel"), "/from", f"{wrong} 'excel': must be one of "),
+        (cast.nobody.post(files, content=b"x"), "/question", "is required"),
+        (cast.alice.get(f"{exported}?format=pdf"), "/format", f"{wrong} 'pdf': must be one of csv, "),
+        (cast.alice.get(f"{exported}?status=new"), "/status", "accepted, deleted, flagged"),
+        (cast.alice.get("/api/v1/forms?limit=x"), "/limit", "Expected `int"),
+        (
+            cast.nobody.put(f"/api/v1/forms/{form_id}/partial/x", json={"data": {}}),
+            "/token",
+            "must be the secret",
+        ),
+    ):
+        _is_problem(answer, 400)
+        (fault,) = answer.json()["errors"]
+        assert fault["path"] == path
+        assert message in fault["message"]
+
+
+def test_a_body_that_is_not_there(cast: People) -> None:
+    answer = cast.alice.post("/api/v1/forms")
+    _is_problem(answer, 400)
+    assert answer.json()["detail"] == "A JSON body is needed."
+    assert answer.json()["errors"] == [{"path": "", "message": "is required"}]

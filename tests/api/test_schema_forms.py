@@ -113,6 +113,11 @@ def test_validate_stores_nothing(cast: People) -> None:
     for body in ({"schema": PERSON}, {"definition": FEEDBACK}):
         answer = cast.alice.post(path, json=body)
         assert (answer.status_code, answer.json()) == (200, {"valid": True, "warnings": []})
+    odd = {"elements": [{"type": "text", "name": "a", "visibleIf": "{b} = 1"}]}
+    assert cast.alice.post(path, json={"definition": odd}).json() == {
+        "valid": True,
+        "warnings": ["/definition/elements/0/visibleIf: {b} names no question and no calculated value"],
+    }
     assert cast.alice.post(path, json={"definition": {"colour": "red"}}).status_code == 422
     for wrong, place in (({}, "/definition"), ({"schema": PERSON, "definition": FEEDBACK}, "/schema")):
         answer = cast.alice.post(path, json=wrong)

@@ -6,7 +6,7 @@ Seeded: a failure comes back. What a check is not told, and why, is said at each
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,16 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.api import exports, webhooks
 from tests.api.forms import publish, submit
+from tests.api.uploads import form_with_files, new_token, upload
 from tests.people import PASSWORD, People
 from tests.running import Running, unique
 
 EXAMPLES = 8
 NDJSON = "application/x-ndjson"
-SEQUENCES = 24
+CSV = "text/csv"
+SEQUENCES = 36
 STEPS = 50
 MALFORMED = [400, 405, 413, 414, 415, 431]
 REFUSED_BY_RULES = [401, 403, 404, 409, 410, 412, 422]
@@ -35,11 +38,13 @@ REFUSED_BY_RULES = [401, 403, 404, 409, 410, 412, 422]
 not fit is called one or the other: a stale If-Match, say, is told before a setting that is none.
 """
 UNLIKE_A_DELETION = [
-    # `use_after_free` does not know of these: what is restored is there again, and a deleted response is
-    # still shown, as a deleted one, to whoever may restore it (tests/api/test_edits.py).
+    # `use_after_free` does not know of these: what is restored is there again, a deleted response is still
+    # shown, as a deleted one, to whoever may restore it (tests/api/test_edits.py), and a task that was
+    # cancelled is shown as that (tests/api/test_tasks.py).
     "restoreForm",
     "restoreResponse",
     "deleteResponse",
+    "cancelTask",
 ]
 NOT_EVERY_TEXT = {"opens_at", "closes_at", "time_zone"}
 FOR_ADMINS = {"users", "audit"}
@@ -51,7 +56,13 @@ SETTINGS = hypothesis_settings(
 )
 
 
-@schemathesis.serializer(NDJSON)
+@pytest.fixture(autouse=True)
+def _cleared(cast: People) -> Iterator[None]:
+    yield
+    webhooks.clear(cast.alice, cast.admin)
+
+
+@schemathesis.serializer(NDJSON, CSV)
 def ndjson(_context: Any, lines: Any) -> bytes:
     return lines if isinstance(lines, bytes) else str(lines).encode()
 
@@ -79,6 +90,9 @@ def test_the_document_is_true(appliance: Running, cast: People, who: str) -> Non
         for mode in GenerationMode:
             try:
                 places = _places(cast) if "{" in operation.path else {}
+                if "{export_id}" in operation.path:
+                    places["export_id"] = exports.start(cast.alice, str(places["form_id"]))
+                    exports.fetch(cast.alice, str(places["export_id"]))
                 _try(operation, mode, _caller(appliance, cast, who, operation.label), places)
             except BaseExceptionGroup as fault:
                 faults += [f"{operation.label}: {each}" for each in fault.exceptions]
@@ -99,7 +113,7 @@ def _try(
         if not case.meta.is_negative_at(ParameterLocation.PATH):
             known = {name: places[name] for name in case.path_parameters or () if name in places}
             case.path_parameters.update(known)
-        if case.media_type == NDJSON and case.meta.is_negative_at(ParameterLocation.BODY):
+        if case.media_type in (NDJSON, CSV) and case.meta.is_negative_at(ParameterLocation.BODY):
             reject()  # a body is lines of text whatever it is, and each line is judged by itself
         if mode is GenerationMode.POSITIVE:
             _leave_what_no_schema_can_say(case)
@@ -116,6 +130,12 @@ def _leave_what_no_schema_can_say(case: Any) -> None:
         senseless = {each for each in settings if each in NOT_EVERY_TEXT or not _printable(settings[each])}
         for name in senseless:
             del settings[name]
+    # That a URL is one that can be called; nobody listens there.
+    if isinstance(case.body, dict) and "url" in case.body:
+        case.body["url"] = "http://127.0.0.1:9/"
+    for sent in (case.body, case.query):
+        if isinstance(sent, dict) and "webhook_url" in sent:
+            sent["webhook_url"] = "http://127.0.0.1:9/"
     # That an integer is written as one: 1.0 is one to JSON Schema, and none to the appliance.
     case.body = _whole(case.body)
 
@@ -140,10 +160,22 @@ def _places(cast: People) -> dict[str, object]:
         "form_id": form_id,
         "response_id": submit(cast.nobody, form_id).json()["response_id"],
         "number": 1,
+        "file_id": upload(cast.nobody, form_with_files(cast.alice)).json()["file_id"],
+        "token": new_token(),
         "link_id": cast.alice.post(f"/api/v1/forms/{form_id}/links", json={}).json()["link_id"],
         "key_id": key.json()["key_id"],
         "user_id": _new_user(cast)["user_id"],
+        **_webhook(cast, form_id),
     }
+
+
+def _webhook(cast: People, form_id: str) -> dict[str, object]:
+    webhooks.clear(cast.alice)  # she may have so many only
+    made = webhooks.create(cast.alice, "http://127.0.0.1:9/", form_id=form_id)
+    path = f"{webhooks.PATH}/{made['webhook_id']}"
+    cast.alice.post(f"{path}/test").raise_for_status()
+    [delivery] = cast.alice.get(f"{path}/deliveries").json()["deliveries"]
+    return {"webhook_id": made["webhook_id"], "delivery_id": delivery["delivery_id"]}
 
 
 def _new_user(cast: People, **more: Any) -> dict[str, Any]:
@@ -233,14 +265,14 @@ def _identities(cast: People, folder: Path) -> str:
 
 
 def _narrowed(document: dict[str, Any]) -> dict[str, Any]:
-    """For sequences that get far: the document's own examples as bodies, no parameters but those of paths.
+    """For sequences that get far: the document's own examples as bodies, no parameters but required ones.
 
     `ensure_resource_availability` also wants it so: it judges calls of which links give all parameters.
     """
     schemas = document["components"]["schemas"]
     for item in document["paths"].values():
         for operation in item.values():
-            kept = [each for each in operation.pop("parameters", []) if each["in"] == "path"]
+            kept = [each for each in operation.pop("parameters", []) if each["required"]]
             operation["parameters"] = kept
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 shape = content["schema"].get("$ref", "").rpartition("/")[2]

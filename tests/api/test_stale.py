@@ -45,6 +45,8 @@ def sockets(appliance: Running) -> Iterator[list[Path]]:
         for path in paths:
             until(lambda path=path: answers(path), 30, str(path))  # type: ignore[misc]
         yield paths
+    for number in numbers:  # what was started by hand is none of the appliance's programs
+        (appliance.paths.pids / f"api-{number}.json").unlink(missing_ok=True)
 
 
 class Door:

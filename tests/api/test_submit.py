@@ -282,3 +282,21 @@ def test_a_client_that_hangs_up_harms_nobody(appliance: Running, cast: People) -
     assert polite == [201] * 100
     stored = walk(cast.alice, f"/api/v1/forms/{form_id}/responses", "responses")
     assert sum(response["data"]["words"] == "polite" for response in stored) == 100
+
+
+def test_half_an_emoji_spoils_no_group(cast: People) -> None:
+    """Submissions are written in groups; one that cannot be encoded would take the others along."""
+    cut = {"type": "expression", "name": "e", "expression": "substring({a},0,1)"}
+    definition = {"elements": [{"type": "text", "name": "a"}, cut]}
+    cutting = create(cast.alice, definition=definition, settings={"public": True})["form_id"]
+    assert cast.alice.post(f"/api/v1/forms/{cutting}/publish").status_code == 200
+    plain = publish(cast.alice, public=True)
+
+    def send(number: int) -> int:
+        if number % 4:
+            return submit(cast.nobody, plain).status_code
+        path = f"/api/v1/forms/{cutting}/responses"
+        return cast.nobody.post(path, json={"data": {"a": "😀"}}).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(send, range(64))) == {201}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -14,14 +15,20 @@ from appliance import addresses
 from appliance.ops import supervisor
 from tests import people
 from tests.api.accounts import add, add_key, command, statuses, token_of
+from tests.api.forms import publish, submit
+from tests.api.tasks import until_status
+from tests.api.uploads import form_with_files, new_token
+from tests.mailbox import Mailbox
 from tests.people import PASSWORD, People
 from tests.running import Running, running, unique
 from tests.runtime.servers import until
+from tests.tasks.test_exporter import scrape
 
 
 @pytest.fixture(scope="module")
-def limited() -> Iterator[Running]:
-    with running(RATE_LIMIT="on", APPLIANCE_TRUSTED_PROXIES="127.0.0.1/32") as started:
+def limited(mailbox: Mailbox) -> Iterator[Running]:
+    proxies = {"APPLIANCE_TRUSTED_PROXIES": "127.0.0.1/32"}
+    with running(RATE_LIMIT="on", SMTP_URL=mailbox.url, **proxies) as started:
         yield started
 
 
@@ -30,6 +37,19 @@ def few(limited: Running) -> Iterator[People]:
     gathered = people.gather(limited)
     yield gathered
     gathered.close()
+
+
+def test_one_address_gets_few_receipts(limited: Running, few: People, mailbox: Mailbox) -> None:
+    dropped = scrape(limited)["appliance_receipts_dropped_total",]
+    form_id = publish(few.alice, public=True, receipt={"question": "words"})
+    victim, other = f"{unique('v')}@example.org", f"{unique('o')}@example.org"
+    tasks = [submit(few.alice, form_id, words=victim).json()["task_ids"][0] for _ in range(7)]
+    tasks += submit(few.alice, form_id, words=other).json()["task_ids"]
+    for task_id in tasks:
+        until_status(few.alice, task_id, "completed")
+    told = [letter.to for letter in mailbox.about(form_id)]
+    assert (told.count([victim]), told.count([other])) == (5, 1)
+    assert scrape(limited)["appliance_receipts_dropped_total",] - dropped == 2
 
 
 def login(client: httpx.Client, username: str, password: str, address: str) -> httpx.Response:
@@ -106,6 +126,91 @@ def test_a_stolen_session_cannot_guess_the_password(limited: Running, few: Peopl
     body = {"current_password": "wrong", "new_password": "another good one"}
     answers = [few.bob.post("/auth/password", json=body).status_code for _ in range(7)]
     assert answers == [403] * 5 + [429] * 2
+
+
+def from_address(address: str, **more: str) -> dict[str, str]:
+    return {"x-forwarded-for": address, "x-forwarded-proto": "https", **more}
+
+
+def test_strangers_answers_files_and_drafts_count_by_form_and_address(limited: Running, few: People) -> None:
+    """Each by itself, and nobody pays for another form or another address."""
+    form_id, other_id = form_with_files(few.alice), form_with_files(few.alice)
+    until_allowed_by_nginx()
+
+    def submit_to(form: str, address: str) -> httpx.Response:
+        body: dict[str, Any] = {"data": {}}
+        path = f"/api/v1/forms/{form}/responses"
+        return few.nobody.post(path, json=body, headers=from_address(address))
+
+    def upload_to(form: str, address: str) -> httpx.Response:
+        headers = from_address(address, **{"content-type": "text/plain"})
+        path = f"/api/v1/forms/{form}/files?question=photos"
+        return few.nobody.post(path, content=b"x", headers=headers)
+
+    def save_to(form: str, address: str) -> httpx.Response:
+        body: dict[str, Any] = {"data": {}}
+        path = f"/api/v1/forms/{form}/partial/{new_token()}"
+        return few.nobody.put(path, json=body, headers=from_address(address))
+
+    for what, call, limit, window in (
+        ("submit", submit_to, 60, 60),
+        ("upload", upload_to, 60, 60),
+        ("partial", save_to, 120, 60),
+    ):
+        first = call(form_id, "192.0.2.61")
+        assert first.status_code == 201
+        assert first.headers["ratelimit-limit"] == str(limit)
+        full = str(time.time_ns() // 1000 + window * 1_000_000)
+        redis(limited, "SET", f"appliance:bucket:{what}:{form_id}:192.0.2.61", full)
+        refused = call(form_id, "192.0.2.61")
+        assert refused.status_code == 429 and 1 <= int(refused.headers["retry-after"]) <= 1
+        assert call(form_id, "192.0.2.62").status_code == 201
+        assert call(other_id, "192.0.2.61").status_code == 201
+        until_allowed_by_nginx()
+
+
+def test_answers_by_the_page_count_as_others_do(limited: Running, few: People) -> None:
+    form_id = publish(few.alice, public=True)
+    slug = few.alice.get(f"/api/v1/forms/{form_id}").json()["slug"]
+    until_allowed_by_nginx()
+    headers = from_address("192.0.2.65")
+    first = few.nobody.post(f"/f/{slug}", data={"name": "Ada"}, headers=headers)
+    assert (first.status_code, first.headers["ratelimit-limit"]) == (303, "60")
+    full = str(time.time_ns() // 1000 + 60_000_000)
+    redis(limited, "SET", f"appliance:bucket:submit:{form_id}:192.0.2.65", full)
+    plain = few.nobody.post(f"/f/{slug}", data={"name": "Ada"}, headers=headers)
+    as_json = few.nobody.post(f"/f/{slug}", json={"data": {"name": "Ada"}}, headers=headers)
+    for answer, kind in ((plain, "text/html; charset=utf-8"), (as_json, "application/problem+json")):
+        assert (answer.status_code, answer.headers["content-type"]) == (429, kind)
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_pin_cannot_be_guessed(limited: Running, few: People) -> None:
+    """By no way in; the others are let in meanwhile, also those who come from there with the right one."""
+    form_id = form_with_files(few.alice, pin="4711")
+    path = f"/api/v1/forms/{form_id}"
+
+    def read(pin: str, address: str) -> int:
+        return few.nobody.get(path, headers=from_address(address, **{"x-form-pin": pin})).status_code
+
+    until_allowed_by_nginx()
+    with ThreadPoolExecutor(12) as pool:
+        codes = list(pool.map(lambda n: read(f"{n:04}", "192.0.2.71"), range(20)))
+    assert codes.count(403) <= 10 and set(codes) == {403, 429}
+    until_allowed_by_nginx()
+    guess = from_address("192.0.2.71", **{"x-form-pin": "0815"})
+    body: dict[str, Any] = {"data": {}}
+    for answer in (
+        few.nobody.get(path, headers=guess),
+        few.nobody.post(f"{path}/responses", json=body, headers=guess),
+        few.nobody.put(f"{path}/partial/{new_token()}", json=body, headers=guess),
+        few.nobody.post(f"{path}/files?question=photos", content=b"x", headers=guess),
+    ):
+        assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+    assert [read(f"900{n}", "192.0.2.72") for n in range(5)] == [403] * 5
+    redis(limited, "DEL", f"appliance:bucket:pin:{form_id}:192.0.2.72")
+    assert read("9005", "192.0.2.72") == 429, "five in a row cost a wait"
+    assert {read("4711", "192.0.2.73") for _ in range(24)} == {200}
 
 
 def test_without_redis_all_still_holds(limited: Running, few: People) -> None:

@@ -1,19 +1,29 @@
-"""`python -m tests.bench pages|submit [--json]`; exits with 1 when an aim is missed."""
+"""`python -m tests.bench engine|export|pages|submit [--json]`; exits with 1 when an aim is missed."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from tests.bench import pages, report, submit
+from tests.bench import engine, export, pages, report, submit
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure a real appliance of its own.")
-    parser.add_argument("what", choices=["pages", "submit"])
+    parser.add_argument("what", choices=["engine", "export", "pages", "submit"])
+    parser.add_argument("--rows", type=int, default=export.ROWS, help="export: how many responses")
+    parser.add_argument("--rounds", type=int, default=export.ROUNDS, help="export: of each format")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     chosen = parser.parse_args()
-    result = {"pages": pages.run, "submit": submit.run}[chosen.what]()
+    runs: dict[str, Callable[[], dict[str, Any]]] = {
+        "engine": engine.run,
+        "export": lambda: export.run(chosen.rows, chosen.rounds),
+        "pages": pages.run,
+        "submit": submit.run,
+    }
+    result = runs[chosen.what]()
     report.show(result, chosen.json)
     return 0 if all(aim["pass"] for aim in result["aims"]) else 1
 

@@ -16,7 +16,8 @@ from appliance.domain.form import Form, compile_definition
 from appliance.settings import Settings
 from appliance.stores import mongo
 from appliance.stores.mongo import Document
-from appliance.stores.response_writer import GROUP, Gate, ResponseWriter
+from appliance.stores.reservations import Gate
+from appliance.stores.response_writer import GROUP, ResponseWriter
 
 CITIES = [f"City {number}" for number in range(10)]
 """Each holds about 10 % of the answers."""
@@ -85,7 +86,7 @@ async def _fill(settings: Settings, form_id: str, count: int) -> None:
 
 def _row(form: Form, form_id: str, chance: random.Random) -> Document:
     """As `services.submissions` makes it."""
-    data = check_answers(form, answers(chance))
+    data = check_answers(form, answers(chance), utc_now())
     return {
         "_id": new_id(), "form_id": form_id, "form_version": 1, "submitter": None, "status": "accepted",
         "revision": 1, "tags": [],

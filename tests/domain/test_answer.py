@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from appliance.domain.answer import check_answers
 from appliance.domain.form import compile_definition
 from appliance.errors import Invalid
-from tests.domain.forms import answer_faults, form
+from tests.domain.forms import answer_faults, check_answers, form
 
 Json = dict[str, Any]
 NOT_A_CHOICE = "is not one of the available choices."
@@ -110,6 +109,17 @@ STRICTER: list[tuple[Json, Any, str, str]] = [
      "/data/q/0", "The file size should not exceed 2 Bytes."),
     ({"type": "signaturepad", "name": "q"}, 5, "/data/q", "a string"),
     ({"type": "signaturepad", "name": "q"}, "https://example.org/x.png", "/data/q", "a data: URL"),
+    *(
+        ({"type": "signaturepad", "name": "q"}, content, "/data/q", "of an image")
+        for content in ("data:text/html,<b>x</b>", "data:,x", "data:IMAGE/SVG+xml;base64,PHN2Zz4=")
+    ),
+    *(
+        (_text(inputType="url"), link, "/data/q", "would run a script")
+        for link in ("javascript:x()", " JavaScript:x()", "java\nscript:x()", "vbscript:x", "data:,x")
+    ),
+    ({"type": "multipletext", "name": "q", "items": [{"name": "a", "inputType": "url"}]},
+     {"a": "javascript:x()"},
+     "/data/q/a", "would run a script"),
     ({"type": "html", "name": "q"}, "x", "/data/q", "holds no answer"),
     ({"type": "image", "name": "q"}, "x", "/data/q", "holds no answer"),
 ]  # fmt: skip
@@ -122,7 +132,11 @@ def test_stricter_than_survey_core(element: Json, answer: Any, path: str, messag
     assert message in found[0][1]
 
 
+DRAWING: Final = "data:image/svg+xml;base64,PHN2Zz4="
 STORED: list[tuple[Json, Json, Json]] = [
+    (_text(inputType="url"), {"q": "x.org"}, {"q": "x.org"}),
+    (_text(inputType="url"), {"q": "mailto:a@b.cc"}, {"q": "mailto:a@b.cc"}),
+    ({"type": "signaturepad", "name": "q", "dataFormat": "svg"}, {"q": DRAWING}, {"q": DRAWING}),
     (_text(), {"q": ""}, {}),
     (_text(), {"q": None}, {}),
     (_text(), {"q": " x "}, {"q": " x "}),
@@ -145,11 +159,11 @@ STORED: list[tuple[Json, Json, Json]] = [
     ({"type": "matrix", "name": "q", "rows": ["r"], "columns": [1]}, {"q": {"r": None}}, {}),
     (TABLE, {"q": {"r1": {"a": "1", "n": "2"}}}, {"q": {"r1": {"a": 1, "n": 2}}}),
     ({**TABLE, "columns": [{"name": "a", "cellType": "text", "totalType": "sum"}]},
-     {"q": {"r1": {"a": "1"}}, "q-total": {"a": 1}}, {"q": {"r1": {"a": "1"}}}),
+     {"q": {"r1": {"a": "1"}}, "q-total": {"a": 9}}, {"q": {"r1": {"a": "1"}}, "q-total": {"a": 1}}),
     (ROWS, {"q": [None, {"a": "2"}]}, {"q": [{}, {"a": 2}]}),
     (ROWS, {"q": []}, {"q": []}),
     (PANELS, {"q": [{"n": "2"}]}, {"q": [{"n": 2}]}),
-    ({"type": "expression", "name": "q", "expression": "1"}, {"q": 99}, {}),
+    ({"type": "expression", "name": "q", "expression": "1"}, {"q": 99}, {"q": 1}),
     ({"type": "file", "name": "q"}, {"q": [FILE]}, {"q": [FILE]}),
 ]  # fmt: skip
 
@@ -161,7 +175,7 @@ def test_what_is_stored(element: Json, data: Json, stored: Json) -> None:
     assert check_answers(made, stored) == stored, "what was stored is good to be stored again"
 
 
-def test_calculated_values_and_targets_of_triggers_are_dropped() -> None:
+def test_calculated_values_are_computed_and_targets_of_triggers_dropped() -> None:
     made = form(
         _text(),
         calculatedValues=[
@@ -170,21 +184,40 @@ def test_calculated_values_and_targets_of_triggers_are_dropped() -> None:
         ],
         triggers=[{"type": "setvalue", "expression": "{q} = 1", "setToName": "mark", "setValue": 1}],
     )
-    assert check_answers(made, {"q": "x", "sum": 99, "mark": 98}) == {"q": "x"}
+    assert check_answers(made, {"q": "x", "sum": 99, "mark": 98}) == {"q": "x", "sum": 1}
     assert answer_faults(made, {"tmp": 1}) == [("/data/tmp", "no question has this name")]
 
 
-@pytest.mark.parametrize("condition", [{"visibleIf": "{a} = 1"}, {"enableIf": "{a} = 1"}])
 @pytest.mark.parametrize("around", [False, True])
-def test_conditional_questions_are_checked_for_type_only(condition: Json, around: bool) -> None:
+def test_what_does_not_show_is_checked_for_its_type_and_cleared(around: bool) -> None:
     rules = {"isRequired": True, "min": 3, "validators": [{"type": "numeric", "minValue": 9}]}
+    condition = {"visibleIf": "{a} = 1"}
     inner = _text(inputType="number", **rules, **({} if around else condition))
     outer = {"type": "panel", "name": "p", "elements": [inner], **(condition if around else {})}
-    made = form(outer)
-    assert made.elements.questions[0].conditional
-    assert check_answers(made, {}) == {}
-    assert check_answers(made, {"q": 1}) == {"q": 1}
+    made = form({"type": "text", "name": "a"}, outer)
+    assert check_answers(made, {"q": 1}) == {}
     assert answer_faults(made, {"q": "x"}) == [("/data/q", "The value should be numeric.")]
+    assert answer_faults(made, {"a": "1"}) == [("/data/q", "Response required.")]
+    assert [path for path, _ in answer_faults(made, {"a": "1", "q": 1})] == ["/data/q"]
+    assert check_answers(made, {"a": "1", "q": 9}) == {"a": "1", "q": 9}
+
+
+def test_what_nobody_can_change_is_checked_for_its_type_only() -> None:
+    made = form({"type": "text", "name": "a"}, _text(isRequired=True, enableIf="{a} = 1"))
+    assert check_answers(made, {"a": "2"}) == {"a": "2"}
+    assert answer_faults(made, {"a": "1"}) == [("/data/q", "Response required.")]
+
+
+def test_a_trigger_shows_and_hides_as_its_expression_says() -> None:
+    trigger = {"type": "visible", "expression": "{a} = 1", "questions": ["q"], "pages": ["p"]}
+    made = compile_definition({
+        "pages": [{"elements": [{"type": "text", "name": "a"}, _text(isRequired=True, visible=False)]},
+                  {"name": "p", "visible": False, "elements": [{"type": "text", "name": "b"}]}],
+        "triggers": [trigger],
+    })  # fmt: skip
+    assert check_answers(made, {"q": "x", "b": "y"}) == {}
+    assert check_answers(made, {"a": "1", "q": "x", "b": "y"}) == {"a": "1", "q": "x", "b": "y"}
+    assert answer_faults(made, {"a": "1"}) == [("/data/q", "Response required.")]
 
 
 def test_expressions_stay_with_their_question() -> None:
@@ -195,20 +228,20 @@ def test_expressions_stay_with_their_question() -> None:
     }
 
 
-def test_required_under_a_condition_is_not_enforced_yet() -> None:
-    assert answer_faults(form(_text(requiredIf="{a} = 1")), {}) == []
-    assert answer_faults(form(_text(requiredIf="{a} = 1", isRequired=True)), {}) == []
+def test_required_under_a_condition() -> None:
+    for more in ({}, {"isRequired": True}):
+        made = form({"type": "text", "name": "a"}, _text(requiredIf="{a} = 1", **more))
+        assert answer_faults(made, {}) == []
+        assert answer_faults(made, {"a": "1"}) == [("/data/q", "Response required.")]
 
 
 def test_comments() -> None:
     made = form({"type": "radiogroup", "name": "a", "choices": [1], "showOtherItem": True},
                 {"type": "radiogroup", "name": "b", "choices": [1]},
                 {"type": "rating", "name": "c", "hasComment": True}, maxCommentLength=3)  # fmt: skip
-    assert check_answers(made, {"a": 1, "a-Comment": "why", "c-Comment": "x"}) == {
-        "a": 1,
-        "a-Comment": "why",
-        "c-Comment": "x",
-    }
+    assert check_answers(made, {"a": 1, "a-Comment": "why", "c-Comment": "x"}) == {"a": 1, "c-Comment": "x"}
+    stored = {"a": "other", "a-Comment": "why"}
+    assert check_answers(made, stored) == stored
     assert answer_faults(made, {"b-Comment": "why"}) == [("/data/b-Comment", "no question has this name")]
     assert answer_faults(made, {"a-Comment": "long"})[0][0] == "/data/a-Comment"
     assert answer_faults(made, {"a-Comment": 5}) == [("/data/a-Comment", "a string is needed, not a number")]
@@ -296,7 +329,7 @@ def test_a_usual_response_takes_microseconds() -> None:
                                             for m, (element, _) in enumerate(kinds)]})  # fmt: skip
     data = {f"q{n}{m}": answer for n in range(5) for m, (_, answer) in enumerate(kinds)}
     best = min(_took(made, data) for _ in range(20))
-    assert best < 200e-6, f"{best * 1e6:.0f} µs"
+    assert best < 400e-6, f"{best * 1e6:.0f} µs"
 
 
 def _took(made: Any, data: Json) -> float:

@@ -42,6 +42,7 @@ FAULTS: list[tuple[Any, str, str]] = [
     ({"elements": [Q], "a/b~c": 1}, "/definition/a~1b~0c", "knows no property"),
     ({"elements": [Q], "showTitle": "yes"}, "/definition/showTitle", "true or false is needed, not a string"),
     ({"elements": [Q], "title": 5}, "", ""),
+    (on({"type": "comment", "name": "q", "rows": 7}), "", ""),
     ({"elements": [Q], "title": {"de": 5}}, "/definition/title", "language 'de' is not a string"),
     ({"elements": [Q], "title": ["x"]}, "/definition/title", "not an array"),
     ({"elements": [Q], "checkErrorsMode": "never"}, "/definition/checkErrorsMode", "not one of onNextPage"),
@@ -149,6 +150,45 @@ FAULTS: list[tuple[Any, str, str]] = [
      AT + "/items/1/name", "taken"),
     (on({"type": "panel", "name": "p", "elements": [{"type": "text", "name": "first"}]}),
      AT + "/elements/0/name", "taken"),
+    (on({**Q, "visibleIf": "{a} ="}), AT + "/visibleIf", "cannot be read from character 5: '='"),
+    (on({**Q, "visibleIf": " "}), AT + "/visibleIf", "no expression: the end"),
+    (on({**Q, "requiredIf": "!null"}), AT + "/requiredIf", "null"),
+    (on({**Q, "enableIf": "(" * 1000 + "1"}), AT + "/enableIf", "nested more than"),
+    (on({**Q, "defaultValueExpression": "Today()"}), AT + "/defaultValueExpression", "did you mean 'today'?"),
+    (on({**Q, "setValueExpression": "nosuch(1)"}), AT + "/setValueExpression", "no function 'nosuch'"),
+    (on({**Q, "setValueIf": "displayValue('q')"}), AT + "/setValueIf", "displayValue is not supported"),
+    (on({**Q, "visibleIf": "{" + "a." * 30 + "b} = 1"}), AT + "/visibleIf", "more than 30 steps"),
+    (on({**Q, "visibleIf": "{PageNo} = 1"}), AT + "/visibleIf", "only the page knows it"),
+    (on({**Q, "validators": [{"type": "expression", "expression": "{a} + {correctAnswers}"}]}),
+     AT + "/validators/0/expression", "{correctAnswers} is survey-core's own"),
+    (on({**Q, "resetValueIf": "{$q.isVisible}"}), AT + "/resetValueIf", "property of an element"),
+    (on({**Q, "minValueExpression": "1 +"}), AT + "/minValueExpression", "cannot be read"),
+    (on({**Q, "validators": [{"type": "expression", "expression": "{q"}]}),
+     AT + "/validators/0/expression", "no expression"),
+    (choice(choices=[1, {"value": 2, "visibleIf": "{q}}"}]), AT + "/choices/1/visibleIf", "cannot be read"),
+    (choice(choicesVisibleIf="{item} = ["), AT + "/choicesVisibleIf", "cannot be read"),
+    (on({"type": "matrix", "name": "q", "rows": [{"value": "a", "visibleIf": "]"}], "columns": [1]}),
+     AT + "/rows/0/visibleIf", "no expression"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "totalExpression": "f(1)"}]}),
+     AT + "/columns/0/totalExpression", "no function"),
+    (on({"type": "matrixdynamic", "name": "q", "columns": [{"name": "a", "choicesVisibleIf": "f(1)"}]}),
+     AT + "/columns/0/choicesVisibleIf", "no function"),
+    (on({"type": "matrixdynamic", "name": "q", "cellType": "text",
+     "columns": [{"name": "a", "maxValueExpression": "f(1)"}]}),
+     AT + "/columns/0/maxValueExpression", "no function"),
+    (on({"type": "paneldynamic", "name": "q", "templateElements": [{**Q, "visibleIf": "{panel.a} and"}]}),
+     AT + "/templateElements/0/visibleIf", "cannot be read"),
+    (on({"type": "multipletext", "name": "q", "items": [{"name": "a", "defaultValueExpression": "1 1"}]}),
+     AT + "/items/0/defaultValueExpression", "cannot be read"),
+    ({"pages": [{"visibleIf": "'", "elements": [Q]}]}, "/definition/pages/0/visibleIf", "no expression"),
+    ({"elements": [Q], "triggers": [{"type": "complete", "expression": "{q} ="}]},
+     "/definition/triggers/0/expression", "cannot be read"),
+    ({"elements": [Q], "triggers": [{"type": "runexpression", "expression": "1", "runExpression": "f()"}]},
+     "/definition/triggers/0/runExpression", "no function"),
+    ({"elements": [Q], "calculatedValues": [{"name": "v", "expression": "1 + f()"}]},
+     "/definition/calculatedValues/0/expression", "no function"),
+    ({"elements": [Q], "completedHtmlOnCondition": [{"expression": "{q} =", "html": "x"}]},
+     "/definition/completedHtmlOnCondition/0/expression", "cannot be read"),
 ]  # fmt: skip
 
 
@@ -205,6 +245,12 @@ def test_all_faults_at_once_and_never_too_many() -> None:
     assert [one.path for one in refused.value.errors] == [
         f"/definition/elements/{number}/type" for number in range(MOST)
     ]
+
+
+def test_expressions_are_bounded() -> None:
+    sums = [{**Q, "name": f"q{number}", "visibleIf": "1+" * 999 + "1"} for number in range(26)]
+    assert definition_faults({"elements": sums[:25]}) == []
+    assert "operands and operators; a form may have 50000" in definition_faults({"elements": sums})[0][1]
 
 
 def nested(depth: int, key: str = "elements") -> Json:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
-from appliance.domain import answer, bounds, choices, definition, effort, faults, filters, node, survey_core
+from appliance.domain import (
+    answer,
+    bounds,
+    calculated,
+    capacity,
+    choices,
+    definition,
+    effort,
+    expression_check,
+    expression_parser,
+    faults,
+    filters,
+    naming,
+    reading,
+    survey_core,
+)
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/forms.md").read_text(encoding="utf-8")
 
@@ -34,16 +50,22 @@ def test_limits() -> None:
     assert told == [
         [definition.MAX_BYTES, definition.MAX_DEPTH],
         [definition.MAX_TEXT],
-        [definition.MAX_QUESTIONS],
-        [node.MAX_NESTING],
+        [capacity.MAX_QUESTIONS],
+        [reading.MAX_NESTING],
         [choices.MAX_CHOICES],
-        [definition.MAX_SHARED_CHOICES],
-        [definition.MAX_SHARED_BYTES],
-        [definition.MAX_CELLS],
+        [capacity.MAX_SHARED_CHOICES],
+        [capacity.MAX_SHARED_BYTES],
+        [capacity.MAX_CELLS],
         [effort.MAX_WEIGHT],
         [effort.MAX_TOTAL_WEIGHT],
+        [expression_parser.MAX_NESTING],
+        [expression_check.MAX_STEPS],
+        [expression_parser.MAX_NODES],
+        [expression_check.MAX_TOTAL_NODES],
+        [calculated.MAX_CALCULATED],
+        [effort.MAX_COMPUTED],
         [effort.MAX_EFFORT],
-        [definition.MAX_NAME],
+        [naming.MAX_NAME],
         [survey_core.MAX_ROWS],
         [survey_core.MAX_PANELS],
         [answer.MAX_DEPTH],
@@ -52,6 +74,16 @@ def test_limits() -> None:
     assert bounds.INT64 == 2**63
     assert f"at most {filters.MAX_TERMS} values" in PAGE
     assert f"at most {filters.MAX_VALUE} characters" in PAGE
+
+
+def test_the_languages_are_those_of_the_server_and_of_the_page() -> None:
+    package = Path(survey_core.__file__).parents[1]
+    texts = json.loads((package / "domain/survey_core_texts.json").read_text(encoding="utf-8"))["texts"]
+    page = json.loads((package / "web/static/form/manifest.json").read_text(encoding="utf-8"))["languages"]
+    assert page.keys() == texts.keys()
+    assert f"({len(texts)}, in `appliance/domain/survey_core_texts.json`: those of" in PAGE
+    about_the_page = (Path(__file__).resolve().parents[2] / "docs/page.md").read_text(encoding="utf-8")
+    assert f"in {len(page)} languages" in about_the_page
 
 
 def test_the_version() -> None:

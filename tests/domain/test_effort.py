@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from appliance.domain.effort import MAX_EFFORT
+from appliance.domain.faults import Faults
 from appliance.domain.field import TOO_LONG
 from appliance.domain.form import Form
+from appliance.domain.scope import SHARED
 from tests.domain.forms import answer_faults, definition_faults, form
 
 Json = dict[str, Any]
@@ -118,3 +121,91 @@ def test_the_patterns_of_a_form_are_counted_together() -> None:
     [(path, message)] = definition_faults({"elements": many})
     assert path == "/definition/elements/110/validators/0/regex"
     assert message.endswith("a form may have 100000")
+
+
+def test_names_of_many_steps_cost_what_they_take() -> None:
+    """A name is looked for in every way in which its dots can be read, and again while values change."""
+    long = " or ".join([f"{{{'a.' * 29}b{n}}} = 1" for n in range(100)])
+    elements = [{"type": "text", "name": f"q{n}", "visibleIf": long} for n in range(70)]
+    counter = {"type": "expression", "name": "e", "expression": "{e} + 1"}
+    assert answer_faults(form(*elements[:5]), {}) == []
+    begun = time.perf_counter()
+    [(path, message)] = answer_faults(form(*elements, counter), {"q0": "x"})
+    assert path == "/data"
+    assert "too large for the form's conditions" in message
+    assert time.perf_counter() - begun < 20
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Those that were taken, one by one."""
+    taken: list[int] = []
+    spend = Faults.spend
+
+    def counted(faults: Faults, steps: int) -> bool:
+        is_left = spend(faults, steps)
+        if is_left:
+            taken.append(steps)
+        return is_left
+
+    monkeypatch.setattr(Faults, "spend", counted)
+    return taken
+
+
+def _matrices(number: int) -> Form:
+    columns = [{"name": name, "cellType": "text"} for name in "ab"]
+    return form(
+        *(
+            {"type": "matrixdynamic", "name": f"m{n}", "valueName": "v", "columns": columns}
+            for n in range(number)
+        )
+    )
+
+
+def test_an_answer_is_not_read_by_any_number_of_questions(steps: list[int]) -> None:
+    """Each question of one valueName reads and judges it, so 300 matrices took 14 s for 1000 rows."""
+    rows = {"v": [{"a": "x" * 1000, "b": "y" * 1000}] * 1000}
+    assert answer_faults(_matrices(300), rows) == [("/data/v", SHARED)]
+    assert steps == []
+    assert answer_faults(_matrices(3), rows) == []
+    assert sum(steps) < MAX_EFFORT / 2
+
+
+def test_rows_that_are_looked_at_too_often_are_too_many(steps: list[int]) -> None:
+    validator = {"type": "expression", "expression": "{v.length} < 2000"}
+    tables = [
+        {"type": "matrixdynamic", "name": f"m{n}", "valueName": f"v{n % 40}", "columns": [
+            {"name": "a", "cellType": "text", "validators": [validator]}]}
+        for n in range(400)
+    ]  # fmt: skip
+    found = answer_faults(form(*tables), {f"v{n}": [{"a": "x"}] * 900 for n in range(40)})
+    assert {message for _, message in found} & {SHARED, TOO_LONG}
+    assert len(steps) < MAX_EFFORT / 50
+
+
+def test_choices_of_another_question_are_looked_at_once(steps: list[int]) -> None:
+    """900 dropdowns, each with its choices from one checkbox of 5000."""
+    giver = {"type": "checkbox", "name": "g", "choices": list(range(5000))}
+    takers = [
+        {"type": "dropdown", "name": f"d{n}", "choicesFromQuestion": "g", "choicesFromQuestionMode": mode}
+        for n, mode in enumerate(["selected", "unselected"] * 450)
+    ]
+    data = {"g": list(range(2500)), **{f"d{n}": 2500 * (n % 2) for n in range(900)}}
+    assert answer_faults(form(giver, *takers), data) == []
+    assert sum(steps) < 2_000_000
+    wrong = {**data, "d0": 4000, "d1": 1}
+    assert [path for path, _ in answer_faults(form(giver, *takers), wrong)] == ["/data/d0", "/data/d1"]
+
+
+def test_choices_that_depend_on_the_row_are_counted(steps: list[int]) -> None:
+    giver = {"type": "checkbox", "name": "g", "choices": list(range(5000))}
+    cell = {
+        "name": "c",
+        "cellType": "dropdown",
+        "choicesFromQuestion": "g",
+        "choicesVisibleIf": "{row.n} < {item}",
+    }
+    table = {"type": "matrixdynamic", "name": "m", "columns": [{"name": "n", "cellType": "text"}, cell]}
+    found = answer_faults(form(giver, table), {"g": [1], "m": [{"n": "0", "c": 7}] * 500})
+    assert TOO_LONG in {message for _, message in found}
+    assert len(steps) < MAX_EFFORT / 10

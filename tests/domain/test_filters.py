@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.domain.answer import check_answers
 from appliance.domain.filters import MAX_TERMS, filter_term, filter_terms
 from appliance.errors import BadRequest
-from tests.domain.forms import form
+from tests.domain.forms import check_answers, form
 
 FORM = form(
     {"type": "text", "name": "city"},

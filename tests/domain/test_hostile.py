@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +13,19 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.domain.answer import check_answers
+from appliance.domain.computed import stored
+from appliance.domain.effort import Exhausted
+from appliance.domain.evaluation import compile_text
+from appliance.domain.expression_check import check_text
 from appliance.domain.filters import filter_terms
 from appliance.domain.form import Form, compile_definition
 from appliance.domain.json_schema import json_schema
 from appliance.domain.survey_core import CELLS, QUESTIONS, cell_properties, is_class, properties
 from appliance.errors import Invalid
-from tests.domain.forms import answer_faults, definition_faults, form
+from tests.domain.expressions import calculation
+from tests.domain.forms import answer_faults, check_answers, definition_faults, form
 from tests.domain.pairs import pairs
+from tests.domain.values import Plain
 
 Json = dict[str, Any]
 
@@ -77,10 +84,10 @@ def judge(made: Form, data: Any) -> None:
     assert all(path.startswith("/data") for path, _ in found)
     if found:
         return
-    stored = check_answers(made, data)
-    json.dumps(stored, allow_nan=False).encode()
-    msgspec.json.encode(filter_terms(made, stored))
-    assert check_answers(made, stored) == stored
+    kept = check_answers(made, data)
+    json.dumps(kept, allow_nan=False).encode()
+    msgspec.json.encode(filter_terms(made, kept))
+    assert check_answers(made, kept) == kept
 
 
 @settings(max_examples=400, deadline=None)
@@ -144,3 +151,23 @@ def test_mutated_definitions(data: st.DataObject, number: int, answers: Json) ->
     made = compile_definition(definition)
     assert len(msgspec.json.encode(json_schema(made))) < 4_000_000
     judge(made, answers)
+
+
+EXPRESSIONS = st.integers(0, 10**6).map(lambda seed: calculation(random.Random(seed)))
+
+
+@settings(max_examples=600, deadline=None)
+@given(text=EXPRESSIONS, data=st.dictionaries(st.sampled_from(["a", "b", "num", "list", "rows", "day"]), ANY))
+def test_any_values_in_expressions(text: str, data: Json) -> None:
+    """Numbers as JSON has them; whatever an expression makes of them is a value."""
+    try:
+        check_text(text)
+    except ValueError:
+        return
+    questions = [{"type": "expression", "name": "e", "expression": text}]
+    asked = [{"type": "comment", "name": name} for name in ("a", "b")]
+    made = form(*asked, {"type": "text", "name": "x", "visibleIf": text, "requiredIf": text}, *questions)
+    judge(made, {name: value for name, value in data.items() if name in ("a", "b")})
+    run = compile_text(text)
+    with contextlib.suppress(Exhausted):
+        json.dumps(stored(run(Plain(data))), allow_nan=False)

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.domain.answer import check_answers
 from appliance.domain.form import compile_definition
 from appliance.domain.json_schema import json_schema
 from appliance.errors import Invalid
-from tests.domain.forms import answer_faults, form
+from tests.domain.forms import answer_faults, check_answers, form
 from tests.domain.pairs import pairs
 
 Json = dict[str, Any]
@@ -139,10 +138,11 @@ def test_rows_that_may_hide_ask_for_nothing() -> None:
         assert (answer_faults(made, {"q": answer}) == []) is good
 
 
-def test_a_required_panel_of_presentation_asks_for_nothing() -> None:
+def test_a_required_panel_of_presentation_can_never_be_answered() -> None:
+    """To survey-core neither, as long as it shows; the schema has no word for it."""
     panel = {"type": "panel", "name": "p", "isRequired": True, "elements": [{"type": "html", "name": "h"}]}
     made = form({"type": "text", "name": "q"}, panel)
-    assert check_answers(made, {}) == {}
+    assert [path for path, _ in answer_faults(made, {})] == ["/data"]
     assert validator(json_schema(made)).is_valid({})
 
 

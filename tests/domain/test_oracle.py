@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from appliance.domain.comparison import values_equal
 from appliance.domain.form import compile_definition
 from appliance.domain.survey_core import QUESTIONS
-from tests.domain.forms import answer_faults
+from tests.domain.conditions import settled
+from tests.domain.forms import answer_faults, check_answers
 from tests.domain.oracle import Oracle
 from tests.domain.pairs import CHOICE, MATRIX, PANEL, TEXT, VALIDATORS, pairs
 
@@ -20,9 +22,22 @@ PAIRS = list(pairs())
 @pytest.mark.parametrize("form, data", [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
 def test_same_verdict(survey_core: Oracle, form: Json, data: Json) -> None:
     verdict = survey_core.judge(form, data)
-    ours = sorted(message for _, message in answer_faults(compile_definition(form), data))
+    made = compile_definition(form)
+    ours = sorted(message for _, message in answer_faults(made, data))
     assert ours == verdict.errors
     assert verdict.valid == (not ours)
+    if verdict.valid:
+        assert values_equal(plain(check_answers(made, data)), plain(verdict.data)), (form, data)
+
+
+def plain(value: Any) -> Any:
+    """Without what is empty; a choice that has no comment is its value, as we store it."""
+    value = settled(value)
+    if isinstance(value, list):
+        return [
+            item["value"] if isinstance(item, dict) and list(item) == ["value"] else item for item in value
+        ]
+    return {name: plain(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def test_each_type_is_judged() -> None:

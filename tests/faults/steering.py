@@ -9,10 +9,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import redis
@@ -20,11 +20,13 @@ import redis
 from appliance import addresses
 from appliance.clock import utc_now
 from appliance.runtime import programs
-from appliance.stores import mongo, response_writer
+from appliance.services.context import Context, open_context
+from appliance.stores import mongo, reservations
 from tests.ops.command import appliance_command
 from tests.running import Running
 from tests.runtime.servers import until
 
+T = TypeVar("T")
 RELAY_SECONDS = 30.0
 """Within this long the outbox relay brings back what Redis has lost."""
 
@@ -95,7 +97,16 @@ def until_whole(appliance: Running) -> None:
 
 
 def _everyone(appliance: Running) -> list[str]:
-    return ["mongo", "redis", "scheduler", "worker-high", "worker-default", "nginx", *api_names(appliance)]
+    return [
+        "mongo",
+        "redis",
+        "scheduler",
+        "worker-high",
+        "worker-default",
+        "nginx",
+        "guardian",
+        *api_names(appliance),
+    ]
 
 
 def _is_ready(appliance: Running, api: str) -> bool:
@@ -104,6 +115,19 @@ def _is_ready(appliance: Running, api: str) -> bool:
     with contextlib.suppress(httpx.HTTPError), straight_to(appliance, api) as client:
         return bool(client.get("/readyz").json().get("status") == "ready")
     return False
+
+
+def with_context(appliance: Running, work: Callable[[Context], Awaitable[T]]) -> T:
+    """As a process of the appliance would do it."""
+
+    async def run() -> T:
+        context = open_context(appliance.settings)
+        try:
+            return await work(context)
+        finally:
+            await context.close()
+
+    return asyncio.run(run())
 
 
 def open_redis(appliance: Running) -> redis.Redis:
@@ -134,8 +158,8 @@ def settle_as_if_later(appliance: Running) -> None:
 
     async def settle() -> None:
         async with mongo.connect(appliance.settings) as client:
-            later = utc_now() + response_writer.ABANDONED + dt.timedelta(seconds=1)
-            await response_writer.settle_abandoned(mongo.database(client), later)
+            later = utc_now() + reservations.ABANDONED + dt.timedelta(seconds=1)
+            await reservations.settle_abandoned(mongo.database(client), later)
 
     asyncio.run(settle())
 

@@ -21,9 +21,11 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from appliance.disk import RESERVE_BYTES, free_bytes
-from appliance.runtime import watch
+from appliance.runtime.guardian import health
 from tests import people
 from tests.api.forms import publish, submit
+from tests.api.test_partials import save
+from tests.api.uploads import PNG, form_with_files, new_token, upload, uploaded
 from tests.faults.steering import readiness, seconds_since, stored, until_whole
 from tests.people import People
 from tests.running import Running, unique
@@ -33,8 +35,10 @@ DISK = "700m"
 """More than the appliance asks for before it starts."""
 CLIENTS = 4
 ACCEPTS_AGAIN_SECONDS = 5.0
-HEALED_SECONDS = watch.PATIENCE + 60.0
-"""Half a minute until it is ended, then a start with recovery, which a failed attempt may delay."""
+SILENT_SECONDS = health.EVERY * health.FAILURES + health.TIMEOUT
+"""Within these the guardian knows that it does not answer."""
+HEALED_SECONDS = SILENT_SECONDS + 60.0
+"""Until it is ended, then a start with recovery, which a failed attempt may delay."""
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +134,8 @@ def check_kept(appliance: Running, form_id: str, acknowledged: list[str]) -> Non
 
 
 def test_writes_are_refused_before_the_disk_is_full_and_reads_go_on(crammed: Running, cast: People) -> None:
-    form_id = publish(cast.alice, public=True)
+    form_id, with_files = publish(cast.alice, public=True), form_with_files(cast.alice)
+    kept = uploaded(cast.nobody, with_files)
     with submitting(crammed, form_id) as told:
         until(lambda: told.count(201) > 100, 30, "answers are taken")
         with filled(crammed, left=RESERVE_BYTES // 2):
@@ -139,6 +144,11 @@ def test_writes_are_refused_before_the_disk_is_full_and_reads_go_on(crammed: Run
             assert cast.nobody.get(f"/api/v1/forms/{form_id}").status_code == 200
             assert cast.alice.get(f"/api/v1/forms/{form_id}/responses").status_code == 200
             assert cast.alice.post("/api/v1/forms", json={"title": "x", "definition": {}}).status_code == 503
+            for size in (10, 10_000_000):
+                refused = upload(cast.nobody, with_files, content=PNG + os.urandom(size))
+                assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
+            assert save(cast.nobody, with_files, new_token()).status_code == 503
+            assert cast.alice.get(kept["content"]).content == PNG
             with crammed.client() as client:
                 ready = client.get("/readyz")
             assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
@@ -160,14 +170,18 @@ def test_a_disk_that_was_full_at_once_is_healed_when_there_is_room_again(
         with filled(crammed, left=0):
             until(lambda: _is_broken(crammed), 75, "the database is broken by the full disk")
             until(lambda: readiness(crammed) == "unavailable", 10, "unavailable")
-            time.sleep(2 * watch.EVERY)  # the watch looks, and sees that there is no room yet
+            time.sleep(SILENT_SECONDS)  # the guardian sees that there is no room to come back to
+            assert crammed.pid("mongo") == before
             assert cast.alice.get(f"/api/v1/forms/{form_id}/responses").status_code == 503
         freed, start = len(told.answers), time.monotonic()
         until(lambda: told.count(201, freed) > 100, HEALED_SECONDS, "answers are taken again")
     print(f"healed after {seconds_since(start):.1f} s")
     until_whole(crammed)
     assert crammed.pid("mongo") != before
-    assert 1 <= crammed.log.read_text().count("the database answers no reads") <= 2
+    said = (crammed.paths.logs / "guardian.log").read_text().splitlines()
+    ended = [line for line in said if "does not answer and is ended" in line]
+    assert 1 <= len(ended) <= 2
+    assert all('"about": "mongo"' in line for line in ended)
     check_refusals(told.answers)
     check_kept(crammed, form_id, told.acknowledged)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,8 +15,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis.exceptions import RedisError
 
+from appliance.clock import utc_now
 from appliance.queue.engine import PREFIX
+from appliance.services.context import open_context
+from appliance.tasks.relay import Relay
 from tests.api.forms import publish, submit
 from tests.faults.steering import (
     RELAY_SECONDS,
@@ -83,6 +88,26 @@ def test_a_flushed_redis_is_filled_again(appliance: Running, cast: People, mailb
     assert len(pending(appliance, form_id)) >= 16
     until(lambda: not pending(appliance, form_id), RELAY_SECONDS, "the relay has sent what was lost")
     assert set(mailbox.told(form_id)) == {row["_id"] for row in stored(appliance, form_id)}
+
+
+def test_the_relay_waits_for_no_age_once_redis_was_away(appliance: Running, cast: People) -> None:
+    form_id = publish(cast.alice, public=True, notify=WATCHERS)
+
+    async def relay_over_an_outage() -> int:
+        context, relay = open_context(appliance.settings), Relay()
+        await relay(context, utc_now)  # by now it knows this Redis
+        with stopped(appliance, "redis"):
+            for _ in range(3):
+                assert submit(cast.nobody, form_id).status_code == 201
+            with pytest.raises(RedisError):
+                await relay(context, utc_now)
+        until(lambda: readiness(appliance) == "ready", 10, "ready again")
+        sent = await relay(context, utc_now)
+        await context.close()
+        return sent
+
+    with stopped(appliance, "scheduler"):
+        assert asyncio.run(relay_over_an_outage()) == 3, "though they are younger than what it usually sends"
 
 
 def _queued(appliance: Running) -> int:
@@ -336,3 +361,14 @@ def _load(appliance: Running, form_id: str) -> Iterator[tuple[list[str], list[fl
             over.set()
         for client in clients:
             client.result()
+
+
+def test_a_pause_without_redis_is_refused_and_leaves_nothing(appliance: Running, cast: People) -> None:
+    with stopped(appliance, "redis"):
+        answer = cast.admin.post("/api/v1/queues/default/pause")
+        assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    until_whole(appliance)
+    with appliance.database() as client:
+        rows = list(client.get_default_database("appliance").queues.find({"paused": True}))
+    assert rows == []
+    assert {queue["paused"] for queue in cast.admin.get("/api/v1/queues").json()["queues"]} == {False}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,15 @@ import pytest
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.clock import new_id, utc_now
-from appliance.errors import FormFull
+from appliance.errors import FormFull, Invalid, QuotaFull
 from appliance.runtime import folders
 from appliance.runtime import mongo as embedded
 from appliance.settings import Settings
 from appliance.stores import mongo
 from appliance.stores.mongo import Database, Document
-from appliance.stores.response_writer import (
-    ABANDONED,
-    DuplicateKey,
-    Gate,
-    ResponseWriter,
-    _Item,
-    settle_abandoned,
-)
+from appliance.stores.quotas import FORGET, Quota
+from appliance.stores.reservations import ABANDONED, DuplicateKey, Gate, Item, settle_abandoned
+from appliance.stores.response_writer import ResponseWriter
 from tests.runtime.servers import operator_environ, temporary_data, until
 from tests.runtime.test_stores import launched, mongo_answers
 
@@ -108,19 +104,23 @@ async def _counters(db: Database, form_id: str) -> Document:
 CHILD = """
 import asyncio, os, signal, sys
 from appliance import settings
-from appliance.stores import mongo, response_writer
-from appliance.stores.response_writer import Gate, ResponseWriter
+from appliance.stores import mongo, reservations
+from appliance.stores.reservations import Gate
+from appliance.stores.quotas import Quota
+from appliance.stores.response_writer import ResponseWriter
 from tests.faults.test_writer import _row
+
+QUOTAS = ()
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def dies(where, name, when):
     original = getattr(where, name)
-    async def step(*given):
+    async def step(*given, **named):
         if when == "before":
             die()
-        await original(*given)
+        await original(*given, **named)
         die()
     setattr(where, name, step)
 
@@ -130,8 +130,9 @@ async def main(form_id):
     async with mongo.connect(settings.load()) as client:
         writer = ResponseWriter(mongo.database(client))
         writer.start()
-        gate = Gate(form_id, 1, 100, None)
-        writes = [writer.write(gate, _row(form_id, person=name)) for name in PEOPLE]
+        gate = Gate(form_id, 1, 100, None, QUOTAS)
+        answers = {"kv": [quota.term for quota in QUOTAS]}
+        writes = [writer.write(gate, _row(form_id, person=name) | answers) for name in PEOPLE]
         await asyncio.gather(*writes, return_exceptions=True)
         die()
 
@@ -140,8 +141,8 @@ asyncio.run(main(sys.argv[1]))
 
 STEPS = {
     "reserved": ("dies(ResponseWriter, '_insert', 'before')", 0, 1),
-    "written, one refused": ("dies(response_writer, 'settle', 'before')", KEPT, 1),
-    "settled": ("dies(response_writer, 'settle', 'after')", KEPT, 0),
+    "written, one refused": ("dies(reservations, 'settle', 'before')", KEPT, 1),
+    "settled": ("dies(reservations, 'settle', 'after')", KEPT, 0),
 }
 
 
@@ -168,6 +169,79 @@ def test_places_of_a_writer_that_died_are_settled_by_what_it_wrote(
         await settle_abandoned(db, utc_now())
         assert await _counters(db, form_id) == left, "it might still live"
         await _settles_once(db, form_id, unsettled, written)
+
+    _run(environ, check)
+
+
+OSLO = Quota("city=Oslo", 6, "/data/city")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_quota_is_counted_anew_after_a_writer_died(environ: dict[str, str], step: str) -> None:
+    """A form that takes six of one answer; a writer dies with five of them, one of which is a duplicate."""
+    where, written, _ = STEPS[step]
+    limited = where + f"\nQUOTAS = ({OSLO!r},)"
+
+    async def check(db: Database) -> None:
+        form_id = await _new_form(db)
+        await asyncio.to_thread(_cut, environ, form_id, limited, ["a", "b", "c", "d", "d"])
+        assert len(await _rows(db, form_id)) == written
+        await settle_abandoned(db, utc_now() + LATER)
+        async with _writer(db) as writer:
+            gate = Gate(form_id, 1, None, None, (OSLO,))
+            rows = [_row(form_id) | {"kv": ["city=Oslo"]} for _ in range(10)]
+            found = await asyncio.gather(*(writer.write(gate, row) for row in rows), return_exceptions=True)
+        assert {type(verdict) for verdict in found} == {dict, QuotaFull}
+        assert len(await _rows(db, form_id)) == OSLO.limit
+        counted = await _counters(db, form_id)
+        assert (counted["counts"], counted["open"]) == ({OSLO.id: OSLO.limit}, [])
+
+    _run(environ, check)
+
+
+def test_a_reservation_of_before_the_quota_is_waited_for(environ: dict[str, str]) -> None:
+    """Its rows may still come, and nobody knows how many of them answer so."""
+
+    async def check(db: Database) -> None:
+        form_id = await _new_form(db)
+        early, before = ResponseWriter(db), Gate(form_id, 1, None, None)
+        rows = [_row(form_id) | {"kv": ["city=Oslo"]} for _ in range(3)]
+        items = [Item(before, row, asyncio.get_running_loop().create_future()) for row in rows]
+        reservations = await early._reserve_all(items)
+        changed = {"$set": {"gate": 2}, **FORGET}
+        await db.form_counters.update_one({"_id": form_id}, changed)
+        async with _writer(db) as writer:
+            gate = Gate(form_id, 2, None, None, (OSLO,))
+            later = [_row(form_id) | {"kv": ["city=Oslo"]} for _ in range(5)]
+            writes = [asyncio.create_task(writer.write(gate, row)) for row in later]
+            await asyncio.sleep(0.5)
+            assert not any(write.done() for write in writes)
+            await early._insert(reservations)
+            found = await asyncio.gather(*writes, return_exceptions=True)
+        assert [type(verdict) for verdict in found].count(dict) == 3
+        assert len(await _rows(db, form_id)) == OSLO.limit
+        await early.stop()
+        assert (await _counters(db, form_id))["counts"] == {OSLO.id: OSLO.limit}
+
+    _run(environ, check)
+
+
+def test_what_a_busy_writer_has_not_struck_is_full_all_the_same(environ: dict[str, str]) -> None:
+    """It strikes with the form's next submission, or when nothing comes at all; neither may ever be."""
+
+    async def check(db: Database) -> None:
+        for gate in (Gate("", 1, 3, None), Gate("", 1, None, None, (OSLO._replace(limit=3),))):
+            gate = replace(gate, form_id=await _new_form(db))
+            async with _writer(db) as first:
+                rows = [_row(gate.form_id) | {"kv": [OSLO.term]} for _ in range(3)]
+                await asyncio.gather(*(first.write(gate, row) for row in rows))
+                entry = {"id": "busy", "n": 3, "upto": 3, "at": utc_now(), "quotas": {OSLO.id: 3}, "epoch": 0}
+                await asyncio.sleep(0.3)
+                await db.form_counters.update_one({"_id": gate.form_id}, {"$push": {"open": entry}})
+            async with _writer(db) as other:
+                with pytest.raises((FormFull, QuotaFull)):
+                    await other.write(gate, _row(gate.form_id) | {"kv": [OSLO.term]})
+            assert await settle_abandoned(db, utc_now() + LATER) == 1
 
     _run(environ, check)
 
@@ -250,4 +324,19 @@ def test_a_reservation_that_is_sent_twice_takes_its_places_once(environ: dict[st
 
 
 def _item(gate: Gate, form_id: str) -> Any:
-    return _Item(gate, _row(form_id), asyncio.get_running_loop().create_future())
+    return Item(gate, _row(form_id), asyncio.get_running_loop().create_future())
+
+
+def test_what_cannot_be_encoded_is_refused_alone(environ: dict[str, str]) -> None:
+    async def test(db: Database) -> None:
+        form_id = await _new_form(db)
+        gate = Gate(form_id, 1, 4, None)
+        rows = [_row(form_id) for _ in range(4)]
+        async with _writer(db) as writer:
+            spoiled = _row(form_id) | {"data": {"words": "\ud83d"}}
+            writes = [writer.write(gate, row) for row in (*rows[:2], spoiled, *rows[2:])]
+            found = await asyncio.gather(*writes, return_exceptions=True)
+        assert [isinstance(one, Invalid) for one in found] == [False, False, True, False, False]
+        assert {row["_id"] for row in await _rows(db, form_id)} == {row["_id"] for row in rows}
+
+    _run(environ, test)

@@ -116,7 +116,10 @@ def test_logs_of_nobody_are_an_error_and_no_match_is_said(tmp_path: Path) -> Non
     (logs / "supervisord.log").touch()
     ended = appliance_command("logs", "nosuch", data=logs.parent)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "there are no logs of 'nosuch'; there are those of api, api-1, mongo, nginx, redis" in ended.stderr
+    assert (
+        "there are no logs of 'nosuch'; there are those of api, api-1, guardian, mongo, nginx, redis"
+        in ended.stderr
+    )
     ended = appliance_command("logs", "--request-id", "nosuch", data=logs.parent)
     assert (ended.stdout, ended.stderr) == ("", "no line matches\n")
     for name in ("api", "api-1", "scheduler", "supervisord"):

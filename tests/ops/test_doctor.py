@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance import clock, settings
+from appliance import clock, settings, trees
 from appliance.addresses import Paths
-from appliance.ops import doctor, trees
+from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
 from appliance.runtime import certificate, folders

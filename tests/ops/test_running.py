@@ -15,7 +15,7 @@ from tests.runtime.servers import until
 
 def command(appliance: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "appliance", *arguments],
+        [*appliance.through, sys.executable, "-P", "-m", "appliance", *arguments],
         env={**appliance.environ, "PYTHONPATH": str(HOME)},
         capture_output=True,
         text=True,
@@ -29,7 +29,16 @@ def test_status_shows_every_program_and_exits_0(appliance: Running) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads(ended.stdout)
     programs = {row["name"]: row for row in report["programs"]}
-    assert {"nginx", "redis", "mongo", "api-1", "worker-high", "worker-default", "scheduler"} <= set(programs)
+    assert {
+        "nginx",
+        "redis",
+        "mongo",
+        "api-1",
+        "worker-high",
+        "worker-default",
+        "scheduler",
+        "guardian",
+    } <= set(programs)
     for row in programs.values():
         assert row["state"] == "RUNNING"
         assert row["memory"] > 1_000_000
@@ -38,6 +47,17 @@ def test_status_shows_every_program_and_exits_0(appliance: Running) -> None:
     assert report["ready"]["status"] == "ready"
     assert set(report["ready"]["dependencies"]) == {"mongodb", "redis", "disk"}
     assert report["problem"] is None
+
+
+def test_healthcheck_says_in_one_line_that_all_is_well(appliance: Running) -> None:
+    ended = command(appliance, "healthcheck")
+    assert (ended.returncode, ended.stdout) == (0, "every program runs, both doors answer\n"), ended
+
+
+def test_healthcheck_says_what_is_not_there(tmp_path: Path) -> None:
+    ended = appliance_command("healthcheck", data=tmp_path / "data")
+    assert ended.returncode == 1
+    assert f"the appliance is not running on {tmp_path / 'data'}; next: ./scripts/up" in ended.stdout
 
 
 def test_status_for_people_marks_the_trial_database(appliance: Running) -> None:
@@ -56,13 +76,13 @@ def test_settings_that_came_by_the_environment_are_told_in_another_terminal(appl
     ended = elsewhere(appliance, "status", APPLIANCE_HTTP_PORT="8079")
     assert ended.returncode == 0, ended.stdout
     assert appliance.url in ended.stdout
-    assert f"it runs with APPLIANCE_HTTP_PORT {port}, here it is 8079; " in ended.stdout
+    assert f"it runs with APPLIANCE_HTTP_PORT {port}, and 8079 holds here; " in ended.stdout
     ended = elsewhere(appliance, "doctor", "--json", APPLIANCE_HTTP_PORT="8079")
     rows = [row for row in json.loads(ended.stdout) if row["severity"] != "ok"]
     assert not [row for row in rows if row["severity"] == "error"]
     told = [row["meaning"] for row in rows if row["check"] == "running-settings"]
-    assert f"it runs with APPLIANCE_HTTP_PORT {port}, here it is 8079" in told
-    assert "it runs with RATE_LIMIT off, here it is on" in told
+    assert f"it runs with APPLIANCE_HTTP_PORT {port}, and 8079 holds here" in told
+    assert "it runs with RATE_LIMIT off, and on holds here" in told
 
 
 def test_an_appliance_on_another_folder_is_found(appliance: Running, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is read from supervisord's log, and what it answers while it stops."""
+"""What is told of a program, and what supervisord answers while it stops."""
 
 from __future__ import annotations
 
@@ -16,34 +16,6 @@ from appliance.addresses import Paths
 from appliance.ops import supervisor
 from appliance.ops.supervisor import NotRunning
 from tests.runtime.servers import temporary_data
-
-LOG = """\
-2026-11-24 15:00:00,000 INFO spawned: 'api-1' with pid 9
-2026-11-24 15:00:00,000 WARN exited: api-1 (terminated by SIGKILL; not expected)
-2026-11-24 15:00:00,000 INFO spawned: 'api-1' with pid 10
-2026-11-24 15:00:00,000 INFO supervisord started with pid 20
-2026-11-24 15:00:01,000 INFO spawned: 'api-1' with pid 21
-2026-11-24 15:00:01,000 INFO spawned: 'mongo' with pid 22
-2026-11-24 15:00:02,000 INFO success: api-1 entered RUNNING state
-2026-11-24 15:00:03,000 INFO waiting for api-1 to stop
-2026-11-24 15:00:03,000 INFO stopped: api-1 (exit status 0)
-2026-11-24 15:00:03,000 INFO spawned: 'api-1' with pid 23
-2026-11-24 15:00:04,000 WARN stopped: api-1 (terminated by SIGKILL)
-2026-11-24 15:00:04,000 INFO spawned: 'api-1' with pid 24
-2026-11-24 15:00:05,000 WARN exited: api-1 (terminated by SIGKILL; not expected)
-2026-11-24 15:00:05,000 INFO spawned: 'api-1' with pid 25
-2026-11-24 15:00:06,000 INFO exited: api-1 (exit status 0; expected)
-2026-11-24 15:00:06,000 INFO spawned: 'api-1' with pid 26
-2026-11-24 15:00:07,000 INFO exited: mongo (exit status 0; expected)
-"""
-
-
-def test_starts_after_an_end_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:
-    paths = Paths(tmp_path)
-    assert supervisor._count_restarts(paths) == {}
-    paths.logs.mkdir()
-    (paths.logs / "supervisord.log").write_text(LOG)
-    assert supervisor._count_restarts(paths) == {"api-1": 2, "mongo": 0}
 
 
 class _Handler(SimpleXMLRPCRequestHandler):

@@ -31,7 +31,9 @@ LEASE = 3.0
 class Engine:
     """What a test does to the engine, and what it sees of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, module: str = program.__name__, **environ: str) -> None:
+        """`module` is the program of its pools."""
+        self._module, self._environ = module, os.environ | environ
         self.socket = folder / "redis.sock"
         self._folder = folder
         self._server: subprocess.Popen[bytes] | None = None
@@ -52,6 +54,10 @@ class Engine:
         more = ["--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "everysec"]
         self._server = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
         until(lambda: answers(self.socket) and self.redis.ping(), what="redis")
+
+    def signal_redis(self, number: signal.Signals) -> None:
+        assert self._server is not None
+        self._server.send_signal(number)
 
     def kill_redis(self) -> None:
         assert self._server is not None
@@ -74,9 +80,11 @@ class Engine:
         return self.storage.send(Job(task_id, task, arguments))
 
     def pool(self, size: int, *queues: str, lease: float = LEASE) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", program.__name__, str(self.socket), str(size), str(lease), *queues]
+        command = [sys.executable, "-m", self._module, str(self.socket), str(size), str(lease), *queues]
         with self.log.open("ab") as log:
-            child = subprocess.Popen(command, cwd=HOME, stdout=log, stderr=log, process_group=0)
+            child = subprocess.Popen(
+                command, cwd=HOME, env=self._environ, stdout=log, stderr=log, process_group=0
+            )
         self.pools.append(child)
         return child
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import os
 import sys
 import time
 from typing import Any
 
+from huey.exceptions import RetryTask
 from redis import Redis
 
 from appliance import logs
@@ -18,6 +20,7 @@ from appliance.queue.engine import LeasedStorage, open_queue
 from appliance.queue.execution import Permanent, Runner
 from appliance.queue.pool import Pool
 from appliance.queue.routes import Route
+from appliance.queue.run import Run
 from appliance.queue.worker import work
 
 TASKS = {
@@ -26,11 +29,17 @@ TASKS = {
     "mark_batched": Route("batched"),
     "nap": Route("default"),
     "fail": Route("default", retries=1),
+    "stumble": Route("default"),
     "fail_for_good": Route("default"),
+    "later": Route("default", retries=0),
     "block": Route("default"),
     "overrun": Route("default", retries=0, soft=0.5, hard=30),
     "stubborn": Route("default", soft=0.5, hard=2),
     "die": Route("default"),
+    "alone": Route("batched"),
+    "chatter": Route("default", retries=0, soft=0.5, hard=30),
+    "give": Route("default"),
+    "give_no_json": Route("default"),
 }
 routes.ROUTES |= TASKS
 _marks: Redis | None = None
@@ -41,65 +50,108 @@ def marks() -> Redis:
     return _marks
 
 
-def _begun(task_id: str) -> None:
-    marks().rpush(f"begun:{task_id}", f"{os.getpid()}")
+def _begun(run: Run) -> None:
+    marks().rpush(f"begun:{run.id}", f"{os.getpid()}")
 
 
-async def mark(task_id: str) -> str:
+async def mark(run: Run) -> str:
     """The effect happens once a task id, however often it runs."""
-    _begun(task_id)
-    return _effect(task_id)
+    _begun(run)
+    return _effect(run)
 
 
-def _effect(task_id: str) -> str:
-    if marks().hsetnx("effects", task_id, os.getpid()):
-        marks().rpush("order", task_id)
+def _effect(run: Run) -> str:
+    if marks().hsetnx("effects", run.id, os.getpid()):
+        marks().rpush("order", run.id)
     return "marked"
 
 
-async def nap(task_id: str, seconds: float) -> str:
-    _begun(task_id)
+async def nap(run: Run, seconds: float) -> str:
+    _begun(run)
     await asyncio.sleep(seconds)
-    return _effect(task_id)
+    return _effect(run)
 
 
-async def fail(task_id: str) -> None:
-    _begun(task_id)
+async def fail(run: Run) -> None:
+    _begun(run)
     raise RuntimeError("it does not work today")
 
 
-async def fail_for_good(task_id: str) -> None:
-    _begun(task_id)
+async def stumble(run: Run) -> None:
+    _begun(run)
+    raise KeyError("a bug, or a row that is not there yet")
+
+
+async def fail_for_good(run: Run) -> None:
+    _begun(run)
     raise Permanent("it never will")
 
 
-async def block(task_id: str, seconds: int) -> str:
+async def later(run: Run, times: int) -> str:
+    """Wishes so often to be run again."""
+    _begun(run)
+    if marks().llen(f"begun:{run.id}") <= times:
+        raise RetryTask(delay=0.1)
+    return _effect(run)
+
+
+async def block(run: Run, seconds: int) -> str:
     """In C, with the GIL held: no thread of this process could beat."""
-    _begun(task_id)
+    _begun(run)
     ctypes.PyDLL(None).usleep(seconds * 1_000_000)
-    return _effect(task_id)
+    return _effect(run)
 
 
-async def overrun(task_id: str) -> None:
-    _begun(task_id)
+async def overrun(run: Run) -> None:
+    _begun(run)
     await asyncio.sleep(60)
 
 
-async def stubborn(task_id: str) -> None:
-    _begun(task_id)
+async def stubborn(run: Run) -> None:
+    _begun(run)
     while True:
         with contextlib.suppress(BaseException):
             time.sleep(0.1)  # noqa: ASYNC251 - that is the point
 
 
-async def die(task_id: str) -> None:
-    _begun(task_id)
+async def die(run: Run) -> None:
+    _begun(run)
     os.kill(os.getpid(), 9)
+
+
+async def alone(run: Run) -> None:
+    """Leaves how many of its kind ran at the time."""
+    marks().rpush("at once", marks().incr("running"))
+    await asyncio.sleep(0.02)
+    marks().decr("running")
+    _begun(run)
+
+
+async def chatter(run: Run) -> None:
+    """Is nearly always in the middle of a report."""
+    _begun(run)
+    for number in itertools.count():
+        run._next_report = 0
+        run.progress(number, unit="reports")
+
+
+async def give(run: Run, size: int) -> str:
+    _begun(run)
+    return "x" * size
+
+
+async def give_no_json(run: Run) -> object:
+    _begun(run)
+    return object()
 
 
 registry.task("mark_high")(mark)
 registry.task("mark_batched")(mark)
-for function in (mark, nap, fail, fail_for_good, block, overrun, stubborn, die):
+TOLD = (
+    mark, nap, fail, stumble, fail_for_good, later, block, overrun, stubborn, die, alone, chatter,
+    give, give_no_json,
+)  # fmt: skip
+for function in TOLD:
     registry.task(function.__name__)(function)
 
 

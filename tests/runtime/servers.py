@@ -83,6 +83,7 @@ def operator_environ(data: Path) -> dict[str, str]:
         "APPLIANCE_DATA": str(data),
         "APPLIANCE_HTTP_PORT": str(free_port()),
         "APPLIANCE_HTTPS_PORT": str(free_port()),
+        "APPLIANCE_PORT_BASE": str(free_port()),
     }
 
 

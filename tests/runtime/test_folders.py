@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -31,6 +33,18 @@ def test_what_was_open_is_closed_and_said(paths: Paths) -> None:
     ]
     assert paths.data.stat().st_mode & 0o777 == paths.logs.stat().st_mode & 0o777 == 0o700
     assert folders.create(paths) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make somebody else's link")
+def test_a_link_of_somebody_else_is_refused_and_not_followed(paths: Paths, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    paths.logs.rmdir()
+    paths.logs.symlink_to(victim)
+    os.lchown(paths.logs, 12345, 12345)
+    with pytest.raises(OSError, match="is a link that is not ours"):
+        folders.create(paths)
+    assert victim.stat().st_mode & 0o777 == 0o755
 
 
 def test_secrets_are_private_different_and_made_once(paths: Paths, chosen: Settings) -> None:

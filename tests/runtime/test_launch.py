@@ -31,9 +31,17 @@ def supervisor_config() -> configparser.RawConfigParser:
 
 def test_supervisord_and_the_table_agree_on_programs_and_signals() -> None:
     config = supervisor_config()
-    sections = [name for name in config.sections() if name.startswith("program:")]
-    said = {name.removeprefix("program:"): config[name]["stopsignal"] for name in sections}
+    sections = [name for name in config.sections() if name.startswith(("program:", "eventlistener:"))]
+    said = {name.partition(":")[2]: config[name]["stopsignal"] for name in sections}
     assert said == {name: number.name.removeprefix("SIG") for name, number in programs.STOP_SIGNALS.items()}
+
+
+def test_only_the_guardian_is_supervisords_to_start_again() -> None:
+    config = supervisor_config()
+    for name in config.sections():
+        if name.startswith("program:"):
+            assert (config[name]["autorestart"], config[name]["startretries"]) == ("false", "0"), name
+    assert config["eventlistener:guardian"]["autorestart"] == "true"
 
 
 def test_supervisord_expands_only_what_it_is_given(chosen: Settings) -> None:
@@ -69,7 +77,7 @@ def test_an_outside_server_switches_the_embedded_one_off(
 
 
 @pytest.mark.parametrize(
-    "asked, allowed, expected", [(None, 1, 1), (None, 2, 2), (None, 64, 4), (1, 8, 1), (3, 8, 3), (0, 8, 4)]
+    "asked, allowed, expected", [(None, 1, 2), (None, 2, 2), (None, 64, 4), (1, 8, 2), (3, 8, 3), (0, 8, 4)]
 )
 def test_the_number_of_apis(
     chosen: Settings, monkeypatch: pytest.MonkeyPatch, asked: int | None, allowed: int, expected: int
@@ -79,7 +87,7 @@ def test_the_number_of_apis(
 
 
 @pytest.mark.parametrize(
-    "name", ["", "api", "api-0", "api-01", "api-x", "API-1", "nginx ", "../redis", "guardian"]
+    "name", ["", "api", "api-0", "api-01", "api-x", "API-1", "nginx ", "../redis", "guardians"]
 )
 def test_an_unknown_program_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(CannotStart, match=r"there is no program .*; there are redis, mongo, .*api-N, nginx"):
@@ -100,7 +108,7 @@ def test_only_our_programs_get_the_settings() -> None:
     assert others == {"PATH": "/bin", "TZ": "UTC"}
     assert ours.keys() == {
         "PATH", "SECRET_KEY", "MONGODB_URI_FILE", "APPLIANCE_DATA", "APPLIANCE_PROGRAM", "PYTHONPATH",
-        "PYTHONUNBUFFERED",
+        "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX",
     }  # fmt: skip
 
 

@@ -59,6 +59,15 @@ def test_a_recorded_program_ends_with_its_whole_group(paths: Paths) -> None:
     assert list(paths.pids.iterdir()) == []
 
 
+def test_a_record_that_names_a_stranger_ends_nobody(paths: Paths) -> None:
+    """Whoever may write to the data folder may name root's processes there."""
+    with child(SLEEP, Path("/")) as stranger:
+        records.write(paths, "nginx", stranger.pid)
+        assert not leftovers.are_there(paths)
+        assert leftovers.end(paths, patience=1) == []
+        assert is_alive(stranger.pid)
+
+
 def test_what_ignores_term_is_killed(paths: Paths) -> None:
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     code = f"import signal, time\n{ignore}\nprint(flush=True)\ntime.sleep(300)"

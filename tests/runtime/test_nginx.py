@@ -271,8 +271,9 @@ def test_server_sent_events_pass_as_they_come(door: Front) -> None:
     [
         ("/api/v1/forms", 1 * MB),
         ("/f/x", 1 * MB),
-        ("/api/v1/forms/a/files", 20 * MB),
+        ("/api/v1/forms/a/files", 20 * MB + 64 * 1024),
         ("/api/v1/forms/a/responses/batch", 64 * MB),
+        ("/api/v1/forms/import", 5 * MB),
         ("/api/v1/forms/a/responses/import", 64 * MB),
         ("/api/v1/forms/a/b/files", 1 * MB),
     ],
@@ -280,7 +281,10 @@ def test_server_sent_events_pass_as_they_come(door: Front) -> None:
 def test_bodies_are_limited_by_path(door: Front, path: str, limit: int) -> None:
     fits = door.client.post(door.http + path, content=b"x" * limit)
     assert (fits.status_code, fits.json()["bytes"]) == (200, limit)
-    check_problem(door.client.post(door.http + path, content=b"x" * (limit + 1)), 413, "too-large")
+    refused = door.client.post(door.http + path, content=b"x" * (limit + 1))
+    check_problem(refused, 413, "too-large")
+    assert f": at most {limit // MB} MiB" in refused.json()["detail"]
+    assert ("APPLIANCE_UPLOAD_MB" in refused.json()["detail"]) is (limit // MB == 20)
 
 
 def test_chunked_bodies_work_and_are_limited_too(door: Front) -> None:

@@ -19,6 +19,7 @@ from appliance.addresses import Paths
 from appliance.errors import CannotStart
 from appliance.runtime import place, preflight
 from appliance.settings import HOME, Settings
+from tests.runtime import seccomp
 
 
 @contextlib.contextmanager
@@ -69,6 +70,32 @@ def test_an_address_that_is_not_here(chosen: Settings) -> None:
         "APPLIANCE_BIND=192.0.2.1: this machine has no address 192.0.2.1;"
         " next: see `hostname -I` for those it has, or give 127.0.0.1 or 0.0.0.0"
     )
+
+
+def test_everywhere_is_what_there_is_where_the_kernel_has_no_ipv6(
+    environ: dict[str, str], data: Path
+) -> None:
+    look = """if True:
+        from appliance import settings
+        from appliance.runtime import folders, preflight, rendering
+        from appliance.addresses import Paths
+        chosen = settings.load()
+        print(preflight.find_faults(chosen))
+        folders.create(Paths(chosen.data))
+        rendering.nginx(chosen)
+    """
+
+    def asked(bind: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-P", "-c", look], env={**environ, "APPLIANCE_BIND": bind},
+            preexec_fn=seccomp.refuse_ipv6, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    assert asked("0.0.0.0,::") == "[]\n"
+    config = (Paths(data).run / "nginx.conf").read_text()
+    assert "listen 0.0.0.0:" in config and "listen [" not in config
+    assert "this machine has no address ::;" in asked("::")
+    assert "this machine has no address ::1;" in asked("0.0.0.0,::1")
 
 
 def test_both_doors_on_one_port(chosen: Settings) -> None:

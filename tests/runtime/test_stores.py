@@ -265,7 +265,7 @@ def test_a_server_that_is_elsewhere_stays_off(
     got = subprocess.run(
         [sys.executable, "-P", "-c", code], env=environ | setting, capture_output=True, text=True, check=True
     )
-    assert got.stdout == f"{name} stays off: {next(iter(setting))} is set\n"
+    assert got.stderr == f"{name} stays off: {next(iter(setting))} is set\n"
 
 
 def test_a_store_dies_with_its_supervisor(paths: Paths, chosen: Settings, environ: dict[str, str]) -> None:

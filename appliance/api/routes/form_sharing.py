@@ -29,12 +29,13 @@ _BODIES = (*_REFUSALS, 413, 415, 422)
     responses=documented(400, 401, 403, 413, 415, 422, s200=form_shapes.Judged),
 )
 async def validate_form(request: ApiRequest, data: form_shapes.JudgeForm) -> Response[bytes]:
-    """The same check as before a form is created or published; nothing is stored."""
+    """The same check as before a form is created or published; nothing is stored. `warnings` tell what is
+    valid, but perhaps not what was meant, each after its JSON Pointer."""
     if not request.signed_in.may_create_forms:
         raise Forbidden("Your role does not create forms.")
     asked = form_content.content(data.definition, data.schema)
-    await form_content.check(request.context.schemas, asked)
-    return ok(form_shapes.Judged(valid=True, warnings=[]))
+    warnings = await form_content.advice(request.context.schemas, asked)
+    return ok(form_shapes.Judged(valid=True, warnings=warnings))
 
 
 @post(
@@ -110,7 +111,8 @@ async def set_shares(request: ApiRequest, form_id: FormId, data: form_shapes.Giv
     responses=documented(*_BODIES, 409, s201=form_shapes.CreatedLink),
 )
 async def create_link(request: ApiRequest, form_id: FormId, data: form_shapes.CreateLink) -> Response[bytes]:
-    """A link to answer the form by, public or not: its token goes into `?link=` or X-Form-Link."""
+    """A link to answer the form by, public or not: its token goes into `?link=` or X-Form-Link. `{}` makes
+    one for many answers and for good."""
     path = f"/api/v1/forms/{form_id}/links"
     key = repeats.key(request.context, request.signed_in, path, request.idempotency_key(), data)
     link, replayed = await form_links.create(request.context, request.signed_in, form_id, data, key)

@@ -12,8 +12,8 @@ from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
 from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
-from appliance.api.routes import form_sharing
-from appliance.services import form_links, forms, shapes
+from appliance.api.routes import exports, form_imports, form_sharing
+from appliance.services import forms, public_forms, shapes
 from appliance.stores import idempotency
 
 Number = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="A version's number")]
@@ -52,7 +52,7 @@ async def create_form(request: ApiRequest, data: shapes.CreateForm) -> Response[
     "/{form_id:str}",
     scope="forms:read",
     guards=[perhaps_signed_in],
-    responses=documented(400, 401, 403, 404, s200=shapes.Form | shapes.PublicForm),
+    responses=documented(400, 401, 403, 404, s200=shapes.Form | shapes.PublicForm | shapes.LockedForm),
 )
 async def get_form(
     request: ApiRequest,
@@ -60,14 +60,12 @@ async def get_form(
     link: Annotated[str | None, Parameter(max_length=100, description="As X-Form-Link")] = None,
 ) -> Response[bytes]:
     """One form: whole for those who may see it, the published questions of a public form for everybody, and
-    those of another form for whoever has a link to answer it.
+    those of another form for whoever has a link to answer it. Of a form with a PIN, others see the questions
+    only with it.
     """
-    token = request.headers.get("x-form-link", link)
-    if token is not None:
-        await form_links.check(request.context, form_id, token)
-    read = await forms.get(request.context, request.caller, form_id, invited=token is not None)
-    headers = PUBLIC if read.is_public and request.caller is None else REVALIDATED
-    return cached(request, read.cached, headers, revision=read.revision)
+    seen = await public_forms.get(request.context, request.visit(form_id, link))
+    headers = PUBLIC if seen.is_public and request.caller is None else REVALIDATED
+    return cached(request, seen.read.cached, headers, revision=seen.read.revision)
 
 
 @patch(
@@ -169,6 +167,8 @@ router = Router(
         list_versions,
         get_version,
         get_schema,
+        *form_imports.handlers,
         *form_sharing.handlers,
+        *exports.form_handlers,
     ],
 )

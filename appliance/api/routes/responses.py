@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated
 
 from litestar import Response, Router, get, post
@@ -12,15 +11,11 @@ from appliance.api.answers import REVALIDATED, cached, created, documented, not_
 from appliance.api.guards import perhaps_signed_in, signed_in, strangers_limited
 from appliance.api.paging import Cursor, Limit
 from appliance.api.parameters import FormId
+from appliance.api.queries import FILTER, End, Start, filters_of, moment_of
 from appliance.api.requests import ApiRequest
-from appliance.api.routes import batches, response_edits
-from appliance.clock import parse_rfc3339
-from appliance.errors import BadRequest, FieldError
+from appliance.api.routes import batches, imports, response_edits
 from appliance.services import responses, shapes, submissions
 from appliance.stores.responses import TimeRange
-
-_FILTER = "filter."
-_MOMENT = {"format": "date-time"}
 
 
 @post(
@@ -57,7 +52,7 @@ async def submit(
 @get(
     "/",
     scope="responses:read",
-    prefix=_FILTER,
+    prefix=FILTER,
     guards=[signed_in],
     responses=documented(400, 401, 403, 404, s200=shapes.Responses),
 )
@@ -69,25 +64,19 @@ async def list_responses(
     status: Annotated[
         responses.Status | None, Parameter(description="Without it, all but deleted ones")
     ] = None,
-    start: Annotated[
-        str | None,
-        Parameter(query="from", max_length=40, schema_extra=_MOMENT, description="RFC 3339; from then on"),
-    ] = None,
-    end: Annotated[
-        str | None,
-        Parameter(query="to", max_length=40, schema_extra=_MOMENT, description="RFC 3339; up to then"),
-    ] = None,
+    start: Start = None,
+    end: End = None,
 ) -> Response[bytes]:
     """The responses, newest first. `filter.<question>=<answer>` (up to 5) keeps those that answered so."""
     if not request.query_params or set(request.query_params) == {"limit"}:
         first = await responses.first_page(request.context, request.signed_in, form_id, limit)
         return cached(request, first, REVALIDATED)
-    times = TimeRange(_moment("from", start), _moment("to", end))
+    times = TimeRange(moment_of("from", start), moment_of("to", end))
     page = await responses.newest(
         request.context,
         request.signed_in,
         form_id,
-        filters=_filters(request),
+        filters=filters_of(request),
         status=status,
         times=times,
         cursor=cursor,
@@ -112,23 +101,6 @@ async def get_response(
     return tagged(found, found.revision)
 
 
-def _moment(name: str, text: str | None) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except ValueError as fault:
-        raise BadRequest("A time bound is not valid.", errors=[FieldError(f"/{name}", str(fault))]) from None
-
-
-def _filters(request: ApiRequest) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name.startswith(_FILTER):
-            found[name[len(_FILTER) :]] = value
-    return found
-
-
 router = Router(
     "/api/v1/forms/{form_id:str}/responses",
     tags=["responses"],
@@ -138,5 +110,6 @@ router = Router(
         get_response,
         *response_edits.handlers,
         *batches.handlers,
+        *imports.handlers,
     ],
 )

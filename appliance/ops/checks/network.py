@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.ops import trees
+from appliance import trees
 from appliance.ops.findings import Fault, Situation, check
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from appliance import plan, trees
 from appliance.ops import instance
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
+from appliance.ops.supervisor import start_command
+from appliance.stores import programs as stores
 
 MANY_RESTARTS = 3
 
@@ -56,7 +59,7 @@ def programs(situation: Situation) -> Iterator[Fault]:
             yield (
                 "warning",
                 f"{name} was stopped by hand",
-                f"./scripts/supervisorctl start {_full_name(name)}",
+                start_command(name),
             )
         else:
             yield (
@@ -66,10 +69,6 @@ def programs(situation: Situation) -> Iterator[Fault]:
             )
 
 
-def _full_name(name: str) -> str:
-    return f"api:{name}" if name.startswith("api-") else name
-
-
 @check("restarts", "no program keeps ending", needs_running=True)
 def restarts(situation: Situation) -> Iterator[Fault]:
     for program in situation.programs or []:
@@ -77,6 +76,42 @@ def restarts(situation: Situation) -> Iterator[Fault]:
             yield (
                 "warning",
                 f"{program.name} ended by itself and was started again {program.restarts} times",
+                f"./scripts/appliance logs {program.name}",
+            )
+
+
+@check("user", "nothing runs as root", needs_running=True)
+def user(situation: Situation) -> Iterator[Fault]:
+    rows = situation.programs or []
+    if any(program.pid and trees.find_user(program.pid) == "root" for program in rows):
+        yield (
+            "warning",
+            "every program runs as root: a fault in one is a fault of the machine",
+            "useradd --system appliance, put APPLIANCE_USER=appliance into .env, restart; or run the unit",
+        )
+
+
+@check("budget", "the kernel holds every program to its part of the machine", needs_running=True)
+def budget(situation: Situation) -> Iterator[Fault]:
+    found = plan.find(situation.paths)
+    for control, reason in found.degraded.items() if found else ():
+        yield (
+            "warning",
+            f"nothing is held to its part of {control}: {reason}",
+            "docs/operating.md, 'The budget'",
+        )
+    for program in situation.programs or []:
+        if killed := stores.use(found, program.name, None).oom_kills:
+            yield (
+                "warning",
+                f"the kernel killed {killed} processes of {program.name}, which had no memory left",
+                f"./scripts/appliance logs {program.name}; more APPLIANCE_MEMORY, where the machine has it",
+            )
+        asked, given = stores.asked(found, program.name), stores.given(found, program.name, program.pid)
+        if asked and given and asked.cores != given.cores:
+            yield (
+                "warning",
+                f"{program.name} was to run on cores {asked.cores}, and runs on {given.cores}",
                 f"./scripts/appliance logs {program.name}",
             )
 

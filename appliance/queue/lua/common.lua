@@ -10,7 +10,7 @@ local function wake(queue)
   if redis.call('LLEN', key) < 64 then redis.call('LPUSH', key, 1) end
 end
 local function put(id, queue, first)
-  redis.call('HSET', task_key(id), 'state', 'queued')
+  redis.call('HSET', task_key(id), 'state', 'queued', 'ready', now)
   redis.call(first and 'RPUSH' or 'LPUSH', P .. 'list:' .. queue, id)
   wake(queue)
 end
@@ -20,18 +20,33 @@ local function delay(id, due, state)
 end
 local function count(what, queue) redis.call('HINCRBY', P .. 'counts', what .. ':' .. queue, 1) end
 local function tell(id, what) redis.call('PUBLISH', P .. 'events:' .. id, what) end
--- The end of a task. A failed one stays until its dead letter is written; others are kept for a while.
-local function finish(id, queue, state, keep)
+-- A histogram of seconds: each bucket counts for itself, the last one what is longer than any bound.
+local BOUNDS = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000 }
+local function observe(what, label, ms)
+  local place = #BOUNDS + 1
+  for i = 1, #BOUNDS do
+    if ms <= BOUNDS[i] then
+      place = i
+      break
+    end
+  end
+  redis.call('HINCRBY', P .. 'times', what .. ':' .. label .. ':' .. place, 1)
+  redis.call('HINCRBY', P .. 'times', what .. ':' .. label .. ':sum', ms)
+end
+-- The end of a task. One that did not complete stays until the database knows its end; others are kept for a while.
+local function finish(id, queue, state, keep, ...)
   local key = task_key(id)
-  redis.call('HSET', key, 'state', state, 'finished', now)
-  if state == 'failed' then redis.call('RPUSH', P .. 'dying', id) else redis.call('PEXPIRE', key, keep) end
+  redis.call('HSET', key, 'state', state, 'finished', now, ...)
+  if state == 'completed' then redis.call('PEXPIRE', key, keep) else redis.call('RPUSH', P .. 'unsettled', id) end
   count(state, queue)
+  redis.call('HINCRBY', P .. 'rate:' .. queue, math.floor(now / 60000), 1)
   tell(id, state)
 end
 -- One attempt more in the task's history.
 local function remember(id, worker, started, what)
   local key = task_key(id)
   local past = cjson.decode(redis.call('HGET', key, 'history') or '[]')
+  if #past >= 50 then table.remove(past, 1) end
   past[#past + 1] = { started = tonumber(started), ended = now, worker = worker, error = what }
   redis.call('HSET', key, 'history', cjson.encode(past))
 end
@@ -44,7 +59,7 @@ local function crash(id, queue, why, most, base)
   local owner = redis.call('HMGET', key, 'worker', 'started', 'cancel')
   remember(id, owner[1], owner[2], why)
   count('crashed', queue)
-  if owner[3] then return finish(id, queue, 'cancelled', 3600000) end
+  if owner[3] then return finish(id, queue, 'cancelled', 0) end
   if crashes > most then
     redis.call('HSET', key, 'error', why)
     return finish(id, queue, 'failed', 0)

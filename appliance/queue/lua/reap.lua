@@ -22,4 +22,13 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT'
   local queue = redis.call('HGET', task_key(id), 'queue')
   if queue then put(id, queue) end
 end
+-- Minutes that no rate is made of any more.
+for i = 4, #ARGV do
+  local rate = P .. 'rate:' .. ARGV[i]
+  if redis.call('HLEN', rate) > 20 then
+    for _, minute in ipairs(redis.call('HKEYS', rate)) do
+      if tonumber(minute) < now / 60000 - 10 then redis.call('HDEL', rate, minute) end
+    end
+  end
+end
 return found

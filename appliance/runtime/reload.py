@@ -1,0 +1,278 @@
+"""A reload (SIGHUP): settings, certificates and keys are read anew, and no request fails meanwhile.
+
+What cannot be used is refused before anything is touched. Then every program but the stores is replaced, one
+after the other:
+
+1. what ended by itself: started again. What the operator has stopped stays so, also when he does it midway.
+2. each API, while another one is ready: its socket is taken away, so nginx opens no connection to it any
+   more; it sees that, and closes each connection with its next answer; when the last one is closed it is
+   stopped, and started again. So nothing that it was asked is lost, or asked twice. The next one waits until
+   it is ready.
+3. the workers, the scheduler and whatever else runs: stopped as ever, which gives their tasks back, and
+   waited for until they show life.
+4. nginx, where its configuration or a certificate has changed: for some seconds each answer ends its
+   connection, since nginx would close it under the client's next request; then it starts new workers and
+   lets the old ones finish.
+
+A program that does not come back ends the reload there: the others run on with what they had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from appliance import courses, processes, settings
+from appliance.addresses import Paths
+from appliance.courses import Phase
+from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically
+from appliance.errors import CannotStart
+from appliance.runtime import launch, preflight, rendering
+from appliance.runtime.control import Cancelled, Control, Failed, Program
+from appliance.settings import Settings
+
+LEFT_ALONE = ("redis", "mongo")
+BEATING = ("worker-high", "worker-default", "scheduler")
+"""They touch a file once they have read their settings and work."""
+DRAIN_SECONDS = 310.0
+"""nginx waits 300 s for the longest answers there are; what lasts longer is cut."""
+READY_SECONDS = 60.0
+HUP_SECONDS = 15.0
+CLOSE_SECONDS = 5.0
+"""A client that sends less often than this is not likely to send at the very moment that nginx closes."""
+_LISTENS = 0x10000  # __SO_ACCEPTCON, in the flags of /proc/net/unix
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reload leads to."""
+
+    settings: Settings
+    nginx: str
+    for_restart: tuple[str, ...]
+    """Names of settings that were changed, but only a restart takes."""
+
+
+def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
+    """Judge what the sources hold now, against what runs. `held` is what only a restart changes.
+
+    Raises SettingError, CannotStart and OSError for what cannot be used; nothing is changed then.
+    """
+    if free_bytes(running.data) < RESERVE_BYTES:
+        raise CannotStart(
+            f"the disk of {running.data} is full, so no program would come back; next: free some"
+        )
+    asked = settings.load()
+    files = {f"{name}_FILE" for name in held}
+    chosen = settings.load({**{name: os.environ[name] for name in os.environ.keys() - files}, **held})
+    if faults := preflight.find_door_faults(chosen, running):
+        raise CannotStart("\n".join(faults))
+    text = rendering.nginx_text(chosen)
+    _check_nginx(Paths(chosen.data), text)
+    differing = [
+        row.name for key, row in settings.rows().items() if getattr(asked, key) != getattr(chosen, key)
+    ]
+    return Wanted(chosen, text, tuple(differing))
+
+
+def fingerprint(paths: Paths, nginx: str) -> str:
+    """Changes with nginx's configuration and with the certificates that it reads."""
+    digest = sha256(nginx.encode())
+    for path in (paths.certificate, paths.certificate_key):
+        digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class Reload(threading.Thread):
+    """Of the parent, which must go on hearing signals meanwhile. It forks nothing: the parent reaps."""
+
+    def __init__(self, paths: Paths, wanted: Wanted, served: str, say: Callable[[str], None]) -> None:
+        super().__init__(name="reload", daemon=True)
+        self.wanted, self.served = wanted, served
+        self.fault: str | None = "it ended without a word"
+        """None once all is done."""
+        self.cancelled = threading.Event()
+        self._paths, self._say = paths, say
+        self._control = Control(paths, self.cancelled)
+
+    def run(self) -> None:
+        try:
+            self._paths.reloading.touch()
+            self._replace_all()
+            self.fault = None
+        except Cancelled:
+            self.fault = "the appliance stops"
+        except Exception as fault:  # a thread's end must be told, whatever it is
+            self.fault = str(fault) or repr(fault)
+        finally:
+            with contextlib.suppress(OSError):
+                self._paths.reloading.unlink(missing_ok=True)
+
+    def _replace_all(self) -> None:
+        found = [each for each in self._control.programs() if each.name not in LEFT_ALONE]
+        wanted = [program for program in found if self._is_wanted(program)]
+        apis = [program for program in wanted if program.name.startswith("api-")]
+        if len(apis) == 1 and apis[0].runs:
+            raise Failed(f"nothing was touched: {_alone(apis[0])}")
+        died = [program for program in wanted if program.died]
+        for program in died:
+            self._start_again(program)
+        running = [program for program in wanted if program not in died]
+        for api in (each for each in running if each in apis):
+            self._replace_api(api, [each for each in apis if each != api])
+        for program in running:
+            if program not in apis and program.name != "nginx":
+                self._restart(program)
+        for program in running:
+            if program.name == "nginx":
+                self._reload_nginx(program)
+
+    def _is_wanted(self, program: Program) -> bool:
+        """It runs, or should: it ended by itself, and nobody has told the guardian to leave it."""
+        course = courses.read(self._paths).courses.get(program.name)
+        if program.runs or (program.died and not (course and course.phase == Phase.LEFT)):
+            return True
+        self._say(f"{program.name} does not run and is left so")
+        return False
+
+    def _is_still_wanted(self, program: Program) -> bool:
+        """Asked right before each step: the operator may have stopped it meanwhile."""
+        return self._is_wanted(self._control.find(program.address))
+
+    def _replace_api(self, api: Program, others: list[Program]) -> None:
+        if not self._is_still_wanted(api):
+            return
+        doors = [self._api_socket(other) for other in others]
+        self._control.until(lambda: any(map(is_ready, doors)), READY_SECONDS, _alone(api))
+        path = self._api_socket(api)
+        path.unlink(missing_ok=True)
+        try:
+            self._control.until(lambda: connections(path) == 0, DRAIN_SECONDS, "")
+        except Failed:
+            self._say(f"{api.name} still answers after {DRAIN_SECONDS:.0f} s and is stopped")
+        self._restart(api)
+
+    def _restart(self, program: Program) -> None:
+        if self._is_still_wanted(program):
+            self._control.stop(program)
+            self._start(program)
+
+    def _start_again(self, program: Program) -> None:
+        if self._is_still_wanted(program):
+            self._start(program)
+
+    def _start(self, program: Program) -> None:
+        """And wait until it works, so has read its settings."""
+        before = _touched(self._paths.beat(program.name))
+        self._control.start(program)
+        self._control.until(
+            lambda: self._works(program, before),
+            READY_SECONDS,
+            f"{program.name} was started, but is not ready; see ./scripts/appliance logs {program.name}",
+        )
+        self._say(f"{program.name} runs anew")
+
+    def _works(self, program: Program, before: int) -> bool:
+        if program.name.startswith("api-"):
+            return is_ready(self._api_socket(program))
+        if program.name in BEATING:
+            return self._control.runs(program) and _touched(self._paths.beat(program.name)) != before
+        return True
+
+    def _api_socket(self, api: Program) -> Path:
+        return self._paths.api_socket(int(api.name.removeprefix("api-")))
+
+    def _reload_nginx(self, nginx: Program) -> None:
+        if not self._is_still_wanted(nginx):
+            return
+        served = fingerprint(self._paths, self.wanted.nginx)
+        if served == self.served:
+            self._say("nginx stays: neither its settings nor a certificate have changed")
+            return
+        self._paths.closing.touch()
+        try:
+            if self.cancelled.wait(CLOSE_SECONDS):
+                raise Cancelled
+            self._renew_nginx(nginx)
+        finally:
+            self._paths.closing.unlink(missing_ok=True)
+        self.served = served
+        self._say("nginx has its new settings and certificate")
+
+    def _renew_nginx(self, nginx: Program) -> None:
+        config = self._paths.run / "nginx.conf"
+        before, workers = config.read_text(), processes.children(nginx.pid)
+        write_atomically(config, self.wanted.nginx)
+        self._control.signal(nginx, "HUP")
+        try:
+            self._control.until(lambda: bool(processes.children(nginx.pid) - workers), HUP_SECONDS, "")
+        except Failed:
+            write_atomically(config, before)  # it is what others learn the doors from
+            raise Failed("nginx does not take its settings; see ./scripts/appliance logs nginx") from None
+        self._control.until(lambda: all(map(_quits, workers)), HUP_SECONDS, "nginx keeps its old workers")
+
+
+def connections(path: Path) -> int:
+    """How many are open to the socket that was bound to the path, accepted yet or not."""
+    rows = [line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return sum(row[7:] == [str(path)] and not int(row[3], 16) & _LISTENS for row in rows)
+
+
+def _alone(api: Program) -> str:
+    return (
+        f"no other API than {api.name} is ready, so requests would fail;"
+        " next: ./scripts/supervisorctl start 'api:*', then reload again"
+    )
+
+
+def _touched(beat: Path) -> int:
+    try:
+        return beat.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def is_ready(path: Path) -> bool:
+    """Whether the API on this socket says so."""
+    connection = http.client.HTTPConnection("localhost", timeout=5)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.sock.settimeout(5)
+        connection.sock.connect(str(path))
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _check_nginx(paths: Paths, text: str) -> None:
+    draft = paths.run / "nginx.conf.new"
+    write_atomically(draft, text)
+    command = [launch.which("nginx"), "-t", "-q", "-e", "stderr", "-p", str(paths.run), "-c", str(draft)]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        raise CannotStart("nginx -t did not end within 30 s") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    if told.returncode != 0:
+        raise CannotStart(f"nginx refuses it: {told.stderr.strip()}")
+
+
+def _quits(worker: int) -> bool:
+    """Whether it is gone, or keeps no connection any more: nginx says so in its title."""
+    try:
+        title = Path(f"/proc/{worker}/cmdline").read_bytes()
+    except OSError:
+        return True
+    return not title or b"shutting down" in title

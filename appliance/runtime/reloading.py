@@ -1,0 +1,125 @@
+"""The parent's side of reloads: one at a time, and what became of the last, for `appliance reload`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from appliance.addresses import Paths
+from appliance.disk import write_atomically
+from appliance.errors import CannotStart, SettingError
+from appliance.runtime import reload, rendering
+from appliance.runtime.notify import Notifier
+from appliance.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`refused` touched nothing; `failed` ended midway: some programs have the new settings."""
+
+    number: int
+    """Counted since the start of the appliance."""
+    state: Literal["running", "done", "refused", "failed"]
+    lines: list[str]
+
+
+def read_outcome(paths: Paths) -> Outcome | None:
+    """Of the last reload; None when there was none since the start."""
+    try:
+        return Outcome(**json.loads(paths.reload_outcome.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def forget(paths: Paths) -> None:
+    """At the start: what an earlier run left."""
+    paths.reload_outcome.unlink(missing_ok=True)
+    for mark in (paths.reloading, paths.closing):
+        mark.unlink(missing_ok=True)
+
+
+class Reloads:
+    """Told of each SIGHUP, and looked after by the parent's loop. `settings` are those that hold."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        held: Mapping[str, str],
+        say: Callable[[str], None],
+        notifier: Notifier,
+    ) -> None:
+        self.settings = settings
+        self._paths, self._held, self._tell, self._notifier = paths, held, say, notifier
+        self._served = reload.fingerprint(paths, rendering.nginx_text(settings))
+        self._running: reload.Reload | None = None
+        self._again = False
+        self._number, self._lines = 0, list[str]()
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def begin(self) -> None:
+        """Once more when this one is done, if one runs: what has changed since, it may have missed."""
+        if self._running:
+            self._again = True
+            return
+        self._number, self._lines, self._again = self._number + 1, [], False
+        # systemd.service(5): the time tells this reload from an earlier one.
+        self._notifier.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="reloading")
+        try:
+            self._record("running")  # on a disk that is full no program would come back either
+            wanted = reload.prepare(self.settings, self._held)
+        except (SettingError, CannotStart, OSError) as fault:
+            self._say(f"not reloaded, everything runs on as before: {fault}")
+            self._end("refused")
+            return
+        self._say("reloading: each program in turn, without a pause")
+        for name in wanted.for_restart:
+            self._say(f"{name} was changed, but only a restart takes it")
+        self._running = reload.Reload(self._paths, wanted, self._served, self._say)
+        self._running.start()
+
+    def look(self) -> None:
+        """Has it come to its end?"""
+        ended = self._running
+        if ended is None or ended.is_alive():
+            return
+        self._running, self._served = None, ended.served
+        if ended.fault is None:
+            self.settings = ended.wanted.settings
+            self._say("reloaded")
+            self._end("done")
+        else:
+            self._say(f"the reload ended midway: {ended.fault}")
+            self._end("failed")
+        if self._again:
+            self.begin()
+
+    def cancel(self) -> None:
+        self._again = False
+        if self._running:
+            self._running.cancelled.set()
+
+    def _say(self, text: str) -> None:
+        self._lines.append(text)
+        self._tell(text)
+        with contextlib.suppress(OSError):  # no reason to end what runs
+            self._record("running")
+
+    def _end(self, state: Literal["done", "refused", "failed"]) -> None:
+        try:
+            self._record(state)
+        except OSError:  # who waits for it learns at least that nothing more will come
+            with contextlib.suppress(OSError):
+                self._paths.reload_outcome.unlink(missing_ok=True)
+        self._notifier.tell(READY=1, STATUS=self._lines[-1])
+
+    def _record(self, state: Literal["running", "done", "refused", "failed"]) -> None:
+        outcome = Outcome(self._number, state, self._lines)
+        write_atomically(self._paths.reload_outcome, json.dumps(asdict(outcome)))

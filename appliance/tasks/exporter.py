@@ -1,0 +1,38 @@
+"""The application's metrics, on loopback, for Prometheus to scrape."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from appliance import addresses, logs
+from appliance.queue.engine import connect
+from appliance.queue.metrics import QueueCollector
+from appliance.settings import Settings
+from appliance.stores.tallies import TallyCollector
+
+log = logs.get(__name__)
+
+
+@contextlib.contextmanager
+def exporting(asked: Settings) -> Iterator[None]:
+    """While the body runs. A port that is taken is logged; everything else goes on."""
+    registry = CollectorRegistry()
+    redis = connect(asked)
+    registry.register(QueueCollector(redis))
+    registry.register(TallyCollector(redis))
+    port = addresses.metrics_port(asked)
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    except OSError as fault:
+        log.error("no metrics", extra={"port": port, "error": str(fault)})
+        yield
+        return
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

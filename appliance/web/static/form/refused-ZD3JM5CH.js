@@ -1,0 +1,1 @@
+import{e}from"./part-6V5K7O2J.js";import"./part-L4JA4WAB.js";var a=new URL(location.href),l=e(`link:${a.pathname.split("/")[2]}`);l!==null&&!a.searchParams.has("link")&&(a.searchParams.set("link",l),location.replace(a));

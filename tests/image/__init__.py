@@ -1,0 +1,1 @@
+"""What scripts/image proves of the container image. Run by it, not by pytest: it needs a Docker engine."""

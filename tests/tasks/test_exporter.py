@@ -1,0 +1,87 @@
+"""What Prometheus is told of the engine."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from appliance import addresses
+from appliance.queue import scripts
+from appliance.queue.metrics import BOUNDS, QueueCollector
+from appliance.settings import HOME
+from appliance.stores.tallies import TallyCollector
+from tests.api.forms import publish, submit
+from tests.api.tasks import paused, until_status
+from tests.faults.steering import stopped, until_whole
+from tests.people import People
+from tests.running import Running, unique
+
+
+def scrape(appliance: Running) -> dict[tuple[str, ...], float]:
+    """By name and label values."""
+    answer = httpx.get(
+        f"http://127.0.0.1:{addresses.metrics_port(appliance.settings)}/metrics", trust_env=False
+    )
+    assert answer.status_code == 200
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items(), key=_bound_last))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_it_counts_what_happens(appliance: Running, cast: People) -> None:
+    before = scrape(appliance)
+    assert before["appliance_queue_up",] == 1
+    form_id = publish(cast.alice, public=True, notify=[f"{unique('w')}@example.org"])
+    with paused(cast.admin, "default"):
+        (task_id,) = submit(cast.nobody, form_id).json()["task_ids"]
+        until_status(cast.alice, task_id, "queued")
+        waiting = scrape(appliance)
+    until_status(cast.alice, task_id, "completed")
+    after = scrape(appliance)
+    depth = waiting["appliance_queue_depth", "default"] - before["appliance_queue_depth", "default"]
+    assert depth in (1, 2), "this one, and perhaps an hourly one"
+    assert (waiting["appliance_queue_paused", "default"], after["appliance_queue_paused", "default"]) == (
+        1,
+        0,
+    )
+    assert waiting["appliance_queue_oldest_seconds", "default"] < 60
+    for transition in ("enqueued", "started", "completed"):
+        key = ("appliance_tasks_total", "default", transition)
+        assert after[key] - before[key] in (1, 2), f"{transition}: this one, and perhaps an hourly one"
+    for name, label, most in (("run", "notify_watchers", 1), ("wait", "default", 2)):
+        count, total = (f"appliance_task_{name}_seconds_{each}" for each in ("count", "sum"))
+        assert 1 <= after[count, label] - before[count, label] <= most
+        assert after[total, label] >= before[total, label]
+        assert after[f"appliance_task_{name}_seconds_bucket", label, "+Inf"] == after[count, label]
+
+
+def test_without_redis_it_says_so(appliance: Running) -> None:
+    with stopped(appliance, "redis"):
+        assert scrape(appliance) == {("appliance_queue_up",): 0}
+    until_whole(appliance)
+    assert scrape(appliance)["appliance_queue_up",] == 1
+
+
+def test_the_bounds_are_those_of_the_scripts() -> None:
+    found = re.search(r"BOUNDS = \{([^}]*)\}", scripts.text("commit"))
+    assert found is not None
+    assert [int(each) for each in found[1].split(",")] == [bound * 1000 for bound in BOUNDS]
+
+
+def test_every_metric_is_documented() -> None:
+    text = (HOME / "docs" / "metrics.md").read_text()
+    told = set(re.findall(r"^\| `(appliance_\w+)", text, re.MULTILINE))
+    families = [
+        *QueueCollector.describe(QueueCollector.__new__(QueueCollector)),
+        *TallyCollector.describe(TallyCollector.__new__(TallyCollector)),
+    ]
+    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    assert told == names
+
+
+def _bound_last(label: tuple[str, str]) -> bool:
+    return label[0] in ("le", "transition")

@@ -1,0 +1,67 @@
+"""The image as far as it can be judged without an engine; scripts/image starts one and judges the rest."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from appliance import settings
+from appliance.settings import HOME
+
+DOCKERFILE = re.sub(r"\\\n *", "", (HOME / "Dockerfile").read_text())
+SOURCES = [
+    name
+    for names in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    for name in names.split()
+]
+LET_THROUGH = [
+    line.removeprefix("!")
+    for line in (HOME / ".dockerignore").read_text().splitlines()
+    if line.startswith("!")
+]
+
+
+def one(pattern: str) -> str:
+    (found,) = re.findall(pattern, DOCKERFILE, re.MULTILINE)
+    return str(found)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_copied_is_kept_by_git_and_let_through(name: str) -> None:
+    assert subprocess.run(["git", "ls-files", name], cwd=HOME, capture_output=True, check=True).stdout
+    assert any(Path(name).is_relative_to(each) for each in LET_THROUGH)
+
+
+def test_nothing_else_is_let_through() -> None:
+    """No .env, no data, no history."""
+    first, *_ = (line for line in (HOME / ".dockerignore").read_text().splitlines() if line[0] != "#")
+    assert first == "*"
+    for each in LET_THROUGH:
+        assert any(Path(name).is_relative_to(each) for name in SOURCES), each
+
+
+def test_doors_folder_and_user_agree_with_the_settings() -> None:
+    environ = dict(re.findall(r"\b(APPLIANCE_\w+)=(\S+)", DOCKERFILE))
+    chosen = settings.load(environ, dotenv=Path("/nonexistent"))
+    doors = [str(chosen.http_port), str(chosen.https_port)]
+    assert one(r"^EXPOSE (.+)$").split() == doors
+    assert one(r"^VOLUME (.+)$") == one(r"install -d -m 700 -o appliance -g appliance (\S+)") == "/data"
+    assert str(chosen.data) == "/data"
+    assert one(r"^USER (.+)$").split(":") == [one(r"--uid (\d+)"), one(r"--gid (\d+)")]
+    composed = (HOME / "deploy" / "compose.yaml").read_text()
+    assert re.findall(r'- "\d+:(\d+)"', composed) == doors
+    assert "- data:/data\n" in composed
+
+
+def test_what_the_code_reads_beside_itself_is_copied() -> None:
+    made = {".env", ".venv-mongo", ".git"}  # by the operator, by scripts/setup; a checkout alone has the last
+    read = {
+        name
+        for module in (HOME / "appliance").rglob("*.py")
+        for name in re.findall(r'\bHOME / "([^"]+)"', module.read_text())
+    }
+    assert {"nginx.conf", "supervisord.conf"} <= read
+    assert read - made <= {Path(name).parts[0] for name in SOURCES}
