@@ -66,7 +66,7 @@ def test_without_redis_answers_are_taken_and_read(appliance: Running, cast: Peop
         for number in range(20):
             start = time.monotonic()
             assert submit(cast.nobody, form_id, age=number).status_code == 201
-            assert seconds_since(start) < 1
+            assert seconds_since(start) < ANSWER_SECONDS
         listed = cast.alice.get(f"/api/v1/forms/{form_id}/responses").json()["responses"]
         assert len(listed) == 20
         assert cast.nobody.get(f"/api/v1/forms/{form_id}").status_code == 200

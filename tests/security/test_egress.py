@@ -76,7 +76,7 @@ def test_no_answer_at_once(manner: receivers.Manner) -> None:
         started = time.monotonic()
         with pytest.raises(NoAnswer):
             post(Egress(LOOPBACK), there.url())
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5, "not the deadline of 10 s"
         assert len(there.requests) == 1
 
 
@@ -88,7 +88,7 @@ def test_who_takes_his_time_gets_the_deadline_and_no_more(manner: receivers.Mann
         started = time.monotonic()
         with pytest.raises(NoAnswer, match=r"within 1 s"):
             post(Egress(LOOPBACK, deadline=SOON), there.url())
-        assert SOON <= time.monotonic() - started < SOON + 1
+        assert SOON <= time.monotonic() - started < 5, "not the usual 10 s"
 
 
 def test_who_never_reads_gets_the_deadline() -> None:
@@ -111,7 +111,7 @@ def test_interim_answers_end_too() -> None:
         started = time.monotonic()
         with pytest.raises(NoAnswer, match="more came"):
             post(Egress(LOOPBACK), there.url())
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
 
 
 def test_a_bomb_is_not_lit() -> None:
@@ -225,7 +225,7 @@ def test_a_resolver_that_hangs_costs_its_time_and_not_the_process() -> None:
 
     started = time.monotonic()
     found = asyncio.run(many(Egress(LOOPBACK, resolver=resolver, deadline=SOON), 40))
-    assert time.monotonic() - started < SOON + 2
+    assert time.monotonic() - started < 10, "not the 30 s of the resolver"
     let_go.set()
     assert all(isinstance(each, EgressError) for each in found)
     assert sum("too many" in str(each) for each in found) == 40 - lookups.PLACES

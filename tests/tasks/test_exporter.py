@@ -33,6 +33,7 @@ def scrape(appliance: Running) -> dict[tuple[str, ...], float]:
 
 
 def test_it_counts_what_happens(appliance: Running, cast: People) -> None:
+    """At the least: others' tasks run here as well. tests/queue/test_metrics.py counts exactly."""
     before = scrape(appliance)
     assert before["appliance_queue_up",] == 1
     form_id = publish(cast.alice, public=True, notify=[f"{unique('w')}@example.org"])
@@ -42,19 +43,18 @@ def test_it_counts_what_happens(appliance: Running, cast: People) -> None:
         waiting = scrape(appliance)
     until_status(cast.alice, task_id, "completed")
     after = scrape(appliance)
-    depth = waiting["appliance_queue_depth", "default"] - before["appliance_queue_depth", "default"]
-    assert depth in (1, 2), "this one, and perhaps an hourly one"
+    assert waiting["appliance_queue_depth", "default"] >= 1
     assert (waiting["appliance_queue_paused", "default"], after["appliance_queue_paused", "default"]) == (
         1,
         0,
     )
-    assert waiting["appliance_queue_oldest_seconds", "default"] < 60
+    assert waiting["appliance_queue_oldest_seconds", "default"] < 600
     for transition in ("enqueued", "started", "completed"):
         key = ("appliance_tasks_total", "default", transition)
-        assert after[key] - before[key] in (1, 2), f"{transition}: this one, and perhaps an hourly one"
-    for name, label, most in (("run", "notify_watchers", 1), ("wait", "default", 2)):
+        assert after[key] > before[key], transition
+    for name, label in (("run", "notify_watchers"), ("wait", "default")):
         count, total = (f"appliance_task_{name}_seconds_{each}" for each in ("count", "sum"))
-        assert 1 <= after[count, label] - before[count, label] <= most
+        assert after[count, label] > before[count, label]
         assert after[total, label] >= before[total, label]
         assert after[f"appliance_task_{name}_seconds_bucket", label, "+Inf"] == after[count, label]
 
