@@ -63,7 +63,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _pair(asked: str, given: str) -> str:
-    return asked if asked == given else f"{asked}/{given}"
+    """Who has nothing of its own is held to what all have together: no difference."""
+    return asked if asked in (given, "-") else f"{asked}/{given}"
 
 
 def _cpus(count: float | None) -> str:

@@ -44,7 +44,8 @@ BEATING = ("worker-high", "worker-default", "scheduler")
 """They touch a file once they have read their settings and work."""
 DRAIN_SECONDS = 310.0
 """nginx waits 300 s for the longest answers there are; what lasts longer is cut."""
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
+"""A busy machine takes a minute to import a program; one that ends or fails is told at once."""
 HUP_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
 """A client that sends less often than this is not likely to send at the very moment that nginx closes."""
@@ -181,11 +182,12 @@ class Reload(threading.Thread):
         self._say(f"{program.name} runs anew")
 
     def _works(self, program: Program, before: int) -> bool:
+        runs = self._control.runs(program)
         if program.name.startswith("api-"):
-            return is_ready(self._api_socket(program))
+            return runs and is_ready(self._api_socket(program))
         if program.name in BEATING:
-            return self._control.runs(program) and _touched(self._paths.beat(program.name)) != before
-        return True
+            return runs and _touched(self._paths.beat(program.name)) != before
+        return runs
 
     def _api_socket(self, api: Program) -> Path:
         return self._paths.api_socket(int(api.name.removeprefix("api-")))
