@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from appliance import courses, settings
-from appliance.addresses import Paths
+from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Book, Course, Phase
 from appliance.errors import CannotStart
 from appliance.ops import instance
 from appliance.runtime import place, programs, supervisor_socket
 from appliance.runtime.guardian import supervision
+from appliance.runtime.guardian.health import GRACE
 from appliance.runtime.guardian.policy import ATTEMPTS, ENDED
 from appliance.settings import HOME
 
 SHUTTING_DOWN = 6
 """supervisor's fault SHUTDOWN_STATE; its module of faults would take long to import."""
+SILENT_SECONDS = 30.0
+"""The guardian looks every second. Longer than its longest turn, shorter than what it is ended after."""
 
 
 class NotRunning(CannotStart):
@@ -39,10 +42,12 @@ class Program:
     uptime: int | None
     restarts: int
     detail: str
+    silent: int | None = None
+    """Seconds since the guardian has looked, where that is too long; its process is there all the same."""
 
     @property
     def is_running(self) -> bool:
-        return self.state == "RUNNING"
+        return self.state == "RUNNING" and self.silent is None
 
 
 def ask(paths: Paths) -> list[Program]:
@@ -57,19 +62,41 @@ def ask(paths: Paths) -> list[Program]:
             raise NotRunning(f"the appliance on {paths.data} is stopping or restarting") from None
         raise NotRunning(f"{paths.supervisor_socket}: {fault}; next: ./scripts/up") from None
     kept = courses.read(paths)
-    return [_program(row, kept) for row in rows]
+    return [describe(paths, row, kept) for row in rows]
 
 
-def _program(row: dict[str, Any], kept: Book) -> Program:
+def _silence(paths: Paths, row: dict[str, Any]) -> int | None:
+    if row["name"] != GUARDIAN or row["statename"] != "RUNNING":
+        return None
+    try:
+        beat = paths.beat(GUARDIAN).stat().st_mtime
+    except OSError:
+        beat = 0.0
+    # supervisord tells whole seconds: within the first one the beat may be another guardian's.
+    since, allowed = (beat, SILENT_SECONDS) if beat >= row["start"] + 1 else (row["start"], GRACE)
+    silent = time.time() - since
+    return round(silent) if silent > allowed else None
+
+
+def describe(paths: Paths, row: dict[str, Any], kept: Book) -> Program:
+    """From supervisord's row and what the guardian keeps."""
+    silent = _silence(paths, row)
     running = row["statename"] in ("RUNNING", "STARTING", "STOPPING") and row["pid"]
     course = kept.courses.get(row["name"], Course())
+    if silent is not None:
+        told = (
+            f"has not looked for {silent} s, so nothing is started again; next: {restart_command(GUARDIAN)}"
+        )
+    else:
+        told = _describe(row, course)
     return Program(
         name=row["name"],
         state=row["statename"],
         pid=row["pid"] if running else None,
         uptime=max(0, row["now"] - row["start"]) if running else None,
         restarts=kept.restarts_of(row["name"]),
-        detail=_describe(row, course) or ("" if running else row["spawnerr"] or row["description"]),
+        detail=told or ("" if running else row["spawnerr"] or row["description"]),
+        silent=silent,
     )
 
 
@@ -97,6 +124,10 @@ def full_name(name: str) -> str:
 
 def start_command(name: str) -> str:
     return f"./scripts/supervisorctl start {full_name(name)}"
+
+
+def restart_command(name: str) -> str:
+    return f"./scripts/supervisorctl restart {full_name(name)}"
 
 
 def become_supervisorctl(arguments: Sequence[str]) -> NoReturn:

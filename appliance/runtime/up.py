@@ -37,6 +37,7 @@ from appliance.runtime import (
     supervisor_socket,
 )
 from appliance.runtime.control import FAULTS
+from appliance.runtime.guardian.watch import Watch
 from appliance.runtime.notify import NAMES, Notifier
 from appliance.runtime.readiness import Readiness
 from appliance.runtime.reloading import Reloads
@@ -184,6 +185,7 @@ class Parent:
         self.ready = False
         self.notifier = Notifier(os.environ)
         self.held = settings.held()
+        self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
 
     def run(self) -> int:
@@ -200,6 +202,8 @@ class Parent:
                 os.kill(self.supervisor, signal.SIGKILL)
                 self.stop_by = time.monotonic() + STOP_SECONDS
             self.reloads.look()
+            if self.stop_by is None:
+                self.watch.look(time.monotonic())
             self._tell_when_ready()
             self.notifier.prove_life(self._lives)
 

@@ -13,8 +13,10 @@ import pytest
 
 from appliance import courses
 from appliance.courses import Book, Course, Phase
+from appliance.ops.supervisor import SILENT_SECONDS
 from appliance.runtime import records
 from appliance.runtime.guardian import probes, supervision
+from appliance.runtime.guardian.guard import ALARM_SECONDS
 from appliance.runtime.guardian.health import EVERY, FAILURES, TIMEOUT
 from appliance.runtime.guardian.policy import ATTEMPTS
 from tests.faults.steering import api_names, is_alive, supervisorctl, until_whole
@@ -176,3 +178,21 @@ def test_a_flood_of_events_loses_no_restart(appliance: Running) -> None:
     assert "buffer overflowed" in (appliance.paths.logs / "supervisord.log").read_text()
     os.kill(guardian, signal.SIGCONT)
     until(lambda: is_new(appliance, "worker-high", before), 30, "worker-high is back")
+
+
+def test_one_that_is_stopped_is_told_and_then_replaced(appliance: Running) -> None:
+    """The parent does that: its own alarm does not fire."""
+    begun, beat = time.time(), appliance.paths.beat("guardian")
+    until(lambda: beat.stat().st_mtime > begun + 2, 30, "it looks")
+    before = appliance.pid("guardian")
+    os.kill(before, signal.SIGSTOP)
+    until(lambda: appliance.program("guardian").silent, SILENT_SECONDS + 10, "it is silent")
+    ended = [appliance_command(*words, data=appliance.paths.data) for words in (["status"], ["healthcheck"])]
+    assert [each.returncode for each in ended] == [1, 1]
+    for each in ended:
+        assert "has not looked for" in each.stdout
+        assert "next: ./scripts/supervisorctl restart guardian" in each.stdout
+    assert "guardian has not looked for" in _doctor(appliance)
+    until(lambda: is_new(appliance, "guardian", before), ALARM_SECONDS + 60, "another one looks")
+    assert "the guardian showed no life for 60 s and was ended" in appliance.log.read_text()
+    until_whole(appliance)

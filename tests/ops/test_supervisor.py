@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socketserver import UnixStreamServer
+from typing import Any
 from xmlrpc.client import Fault
 from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import pytest
 
-from appliance.addresses import Paths
+from appliance.addresses import GUARDIAN, Paths
+from appliance.courses import Book
 from appliance.ops import supervisor
 from appliance.ops.supervisor import NotRunning
+from appliance.runtime.guardian.health import GRACE
 from tests.runtime.servers import temporary_data
 
 
@@ -68,3 +73,40 @@ def test_the_fault_has_the_number_that_supervisor_gives_it() -> None:
     from supervisor.xmlrpc import Faults
 
     assert Faults.SHUTDOWN_STATE == supervisor.SHUTTING_DOWN
+
+
+def row(name: str, *, state: str = "RUNNING", age: int = 3600) -> dict[str, Any]:
+    """As supervisord tells it."""
+    now = int(time.time())
+    return {
+        "name": name, "statename": state, "pid": 4242, "now": now, "start": now - age,
+        "spawnerr": "", "description": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "beat,age,silent",
+    [(1, 3600, False), (20, 3600, False), (40, 3600, True), (3700, 3600, True), (90, 60, False)],
+    ids=["looks", "is busy", "is stopped", "never looked", "has just begun"],
+)
+def test_a_guardian_that_does_not_look_does_not_run(
+    tmp_path: Path, beat: int, age: int, silent: bool
+) -> None:
+    paths = Paths(tmp_path)
+    (paths.run / "beats").mkdir(parents=True)
+    paths.beat(GUARDIAN).touch()
+    os.utime(paths.beat(GUARDIAN), (time.time() - beat, time.time() - beat))
+    told = supervisor.describe(paths, row(GUARDIAN, age=age), Book())
+    assert told.is_running is not silent
+    seconds = min(beat, age)
+    next_ = "next: ./scripts/supervisorctl restart guardian"
+    wanted = {
+        f"has not looked for {seconds + late} s, so nothing is started again; {next_}" for late in (0, 1)
+    }
+    assert told.detail in (wanted if silent else {""})
+
+
+def test_a_guardian_that_has_never_looked_is_given_time(tmp_path: Path) -> None:
+    for age, runs in ((GRACE - 20, True), (GRACE + 20, False)):
+        assert supervisor.describe(Paths(tmp_path), row(GUARDIAN, age=round(age)), Book()).is_running is runs
+    assert supervisor.describe(Paths(tmp_path), row("api-1"), Book()).is_running

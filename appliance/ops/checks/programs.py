@@ -9,7 +9,7 @@ from appliance import plan, trees
 from appliance.ops import instance
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
-from appliance.ops.supervisor import start_command
+from appliance.ops.supervisor import restart_command, start_command
 from appliance.stores import programs as stores
 
 MANY_RESTARTS = 3
@@ -53,7 +53,13 @@ def programs(situation: Situation) -> Iterator[Fault]:
         name, state = program.name, program.state
         if program.is_running or is_replaced(program, situation.settings):
             continue
-        if state in ("STARTING", "STOPPING"):
+        if program.silent is not None:
+            yield (
+                "error",
+                f"{name} has not looked for {program.silent} s, so nothing that ends is started again",
+                restart_command(name),
+            )
+        elif state in ("STARTING", "STOPPING"):
             yield "warning", f"{name} is {state.lower()}", "look again in some seconds"
         elif state == "STOPPED":
             yield (

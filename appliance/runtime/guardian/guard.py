@@ -3,6 +3,7 @@
 Contract: killed at any line and started again, it goes on where it was. Decisions are on disk before they are
 acted on, events only say that a look is worth it, and supervisord itself knows what runs. Nothing here waits
 for longer than some seconds; a guardian that does ends itself by an alarm, and supervisord starts another.
+Each turn touches its beat: by that the parent (`watch`) and the operator's commands know that it looks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import xmlrpc.client
 from collections.abc import Callable
 from types import FrameType
 
-from appliance import courses, logs
+from appliance import courses, logs, processes
 from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES, free_bytes
@@ -53,10 +54,12 @@ class Guard:
     def run(self) -> None:
         """Until supervisord is gone or asks us to end."""
         signal.signal(signal.SIGTERM, self._end)
+        signal.alarm(ALARM_SECONDS)
         self._save()
         listener = Listener()
         while True:
             signal.alarm(ALARM_SECONDS)
+            processes.beat(self.paths.beat(GUARDIAN))
             try:
                 for event in listener.wait(TURN_SECONDS):
                     self._hear(event)

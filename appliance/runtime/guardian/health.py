@@ -21,6 +21,8 @@ _GAP = 30.0
 class Care(NamedTuple):
     """How a kind of program is judged."""
 
+    failures: int = FAILURES
+    """In a row, before it is ended."""
     grace: float = GRACE
     pause: float = 0.0
     longest_pause: float = 3600.0
@@ -59,7 +61,7 @@ class Health:
             return False
         self.since = None
         self.failures += 1
-        if self.failures < FAILURES or now < self.not_before or not room or self._is_new(now):
+        if self.failures < self.care.failures or now < self.not_before or not room or self._is_new(now):
             return False
         self.not_before = now + min(self.care.pause * 2**self.ends, self.care.longest_pause)
         self.ends += 1

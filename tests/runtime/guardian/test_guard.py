@@ -13,15 +13,16 @@ from contextlib import contextmanager
 import pytest
 
 from appliance import courses
-from appliance.addresses import Paths
+from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES
 from appliance.runtime import supervisor_socket
 from appliance.runtime.guardian import guard
-from appliance.runtime.guardian.guard import OUT_OF_MEMORY, Guard
+from appliance.runtime.guardian.guard import ALARM_SECONDS, OUT_OF_MEMORY, Guard
 from appliance.runtime.guardian.health import EVERY, FAILURES, GRACE
 from appliance.runtime.guardian.policy import ATTEMPTS
 from appliance.runtime.guardian.supervision import FAULTS, Supervision
+from appliance.runtime.guardian.watch import Watch
 from appliance.settings import HOME, Settings
 from tests.runtime.servers import program, until
 
@@ -294,3 +295,54 @@ def test_what_was_stopped_while_it_waited_stays_down(guarded: Supervision, paths
     kill(guarded, "guardian")
     until(lambda: courses.read(paths).restarts == 1, 10)
     assert course_of(paths, "ending").phase == Phase.LEFT
+
+
+def watched(paths: Paths, guarded: Supervision, seconds: float, *, beats: bool) -> list[str]:
+    """What the parent says within that time, the first look at a guardian that has shown life not counted."""
+    said: list[str] = []
+    watch, beat, now = Watch(paths, said.append), paths.beat(GUARDIAN), 0.0
+    watch.look(now)
+    before = beat.stat().st_mtime_ns
+    until(lambda: beat.stat().st_mtime_ns != before, what="a beat")
+    watch.look(EVERY)
+    kill(guarded, GUARDIAN, signal.SIGSTOP)
+    while now < seconds:
+        now += EVERY
+        if beats:
+            os.utime(beat, (now, now))
+        watch.look(EVERY + now)
+    return said
+
+
+def test_the_parent_ends_a_guardian_that_is_stopped(guarded: Supervision, paths: Paths) -> None:
+    until(lambda: paths.beat(GUARDIAN).exists(), what="its first beat")
+    before = pid(guarded, GUARDIAN)
+    (said,) = watched(paths, guarded, ALARM_SECONDS + EVERY, beats=False)
+    assert said.startswith(f"the guardian showed no life for {ALARM_SECONDS} s and was ended; ")
+    until(lambda: pid(guarded, GUARDIAN) not in (0, before), what="another one")
+    lasting = pid(guarded, "lasting")
+    kill(guarded, "lasting")
+    until(lambda: pid(guarded, "lasting") not in (0, lasting), what="it works")
+
+
+@pytest.mark.parametrize("seconds,beats", [(ALARM_SECONDS - EVERY, False), (10 * ALARM_SECONDS, True)])
+def test_the_parent_leaves_any_other_guardian_alone(
+    guarded: Supervision, paths: Paths, seconds: float, beats: bool
+) -> None:
+    until(lambda: paths.beat(GUARDIAN).exists(), what="its first beat")
+    before = pid(guarded, GUARDIAN)
+    said = watched(paths, guarded, seconds, beats=beats)
+    kill(guarded, GUARDIAN, signal.SIGCONT)
+    assert said == []
+    assert pid(guarded, GUARDIAN) == before
+
+
+def test_the_parent_leaves_one_alone_that_an_operator_stopped(guarded: Supervision, paths: Paths) -> None:
+    said: list[str] = []
+    watch = Watch(paths, said.append)
+    with supervisor_socket.connect(paths) as proxy:
+        proxy.supervisor.stopProcess(GUARDIAN)
+    for number in range(200):
+        watch.look(number * EVERY)
+    assert said == []
+    assert guarded.rows()[GUARDIAN].seen.state == "STOPPED"
