@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from appliance import __version__
-from appliance.errors import CannotStart, SettingError
+from appliance.errors import CannotStart, SettingError, with_mend
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ownership.step_down()
         return command(chosen)
     except (SettingError, CannotStart) as fault:
-        for line in str(fault).splitlines():
+        told = with_mend(fault) if isinstance(fault, SettingError) else str(fault)
+        for line in told.splitlines():
             print(f"appliance: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:

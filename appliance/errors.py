@@ -145,7 +145,13 @@ class Unavailable(Problem):
 
 
 class SettingError(Exception):
-    """A setting that cannot be used. The message names the setting, its source and the mend."""
+    """A setting that cannot be used. The message names the setting and its source."""
+
+
+def with_mend(fault: SettingError) -> str:
+    """Its message, with the next step."""
+    told = str(fault)
+    return told if "; next: " in told else f"{told}; next: correct it; docs/settings.md lists every setting"
 
 
 class CannotStart(Exception):

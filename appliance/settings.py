@@ -365,10 +365,23 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
 def resolve(
     environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
 ) -> dict[str, tuple[Any, str]]:
-    """Value and source ('environment', 'default', a file's path) of each attribute. Raises SettingError."""
+    """Value and source ('environment', '.env', 'default', a file's path) of each attribute.
+
+    Raises SettingError.
+    """
     env = os.environ if environ is None else environ
     lines = _read_dotenv(dotenv or HOME / ".env")
     return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
+
+
+def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Path:
+    """APPLIANCE_DATA alone, for commands that need no other setting: whatever is wrong with the others.
+
+    Raises SettingError.
+    """
+    env = os.environ if environ is None else environ
+    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or HOME / ".env", strict=False))[0]
+    return data
 
 
 def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, str]:
@@ -382,20 +395,21 @@ def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
     return {name: text or "" for name, text in found.items()}
 
 
-def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[Any, str]:
+def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> tuple[Any, str]:
     text, source = _find(row, env, dotenv)
     if text is None or (text == "" and row.default is None):
         return None, source
-    shown = "(secret)" if row.secret else repr(text)
+    where = dotenv[row.name].place if source == ".env" else source
+    shown = f"{row.name}={'(secret)' if row.secret else repr(text)} from {where}"
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise SettingError(f"{row.name}={shown} from {source}: UTF-8 is needed")
+        raise SettingError(f"{shown}: UTF-8 is needed")
     try:
         return row.parse(text), source
     except ValueError as fault:
-        raise SettingError(f"{row.name}={shown} from {source}: {fault}") from None
+        raise SettingError(f"{shown}: {fault}") from None
 
 
-def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[str | None, str]:
+def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> tuple[str | None, str]:
     file_name = env.get(f"{row.name}_FILE")
     if file_name and row.name in env:
         raise SettingError(f"{row.name} and {row.name}_FILE are both set; unset one of them")
@@ -407,7 +421,7 @@ def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[
     if _is_there(row.name, secret):
         return _read_file(row.name, secret), str(secret)
     if row.name in dotenv:
-        return dotenv[row.name], ".env"
+        return dotenv[row.name].value, ".env"
     return row.default, "default"
 
 
@@ -421,26 +435,35 @@ def _is_there(name: str, path: Path) -> bool:
         ) from None
 
 
-def _read_file(name: str, path: Path) -> str:
+def _read_file(name: str, path: Path, *, strict: bool = True) -> str:
     try:
-        return path.read_text().rstrip("\r\n")
+        return path.read_text(errors="strict" if strict else "replace").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingError(f"{name}: cannot read {path}: {fault}") from None
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
+class _Line(NamedTuple):
+    value: str
+    place: str
+    """The file and the number of the line."""
+
+
+def _read_dotenv(path: Path, *, strict: bool = True) -> dict[str, _Line]:
+    """By name. Unless `strict`, what cannot be read is left out."""
     if not path.is_file():
         return {}
-    found: dict[str, str] = {}
-    for number, line in enumerate(_read_file(".env", path).splitlines(), 1):
+    found: dict[str, _Line] = {}
+    for number, line in enumerate(_read_file(".env", path, strict=strict).splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
         name, equals, value = line.partition("=")
         if not equals or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name.strip()):
+            if not strict:
+                continue
             raise SettingError(f"{path}:{number}: not a line NAME=value")
         value = value.strip()
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
-        found[name.strip()] = value
+        found[name.strip()] = _Line(value, f"{path}:{number}")
     return found

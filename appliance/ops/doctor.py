@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from appliance import settings
-from appliance.errors import CannotStart, SettingError
+from appliance.errors import CannotStart, SettingError, with_mend
 from appliance.ops import checks, instance
 from appliance.ops.findings import Finding, Situation
 from appliance.runtime import place
@@ -29,13 +29,16 @@ def run(*, as_json: bool) -> int:
 
 def examine(situation: Situation | None = None) -> list[Finding]:
     """Every check's findings, in the order of the table."""
+    parsed = Finding(UNREADABLE, "ok", "every setting can be used")
     try:
         situation = situation or _look()
     except CannotStart as fault:
         return [Finding("data-folder", "error", *_parts(str(fault)))]
     except SettingError as fault:
-        return [Finding(UNREADABLE, "error", str(fault), "correct it; docs/settings.md lists every setting")]
-    parsed = Finding(UNREADABLE, "ok", "every setting can be used")
+        parsed = Finding(UNREADABLE, "error", *_parts(with_mend(fault)))
+        situation = _look_at_running()
+        if situation is None:
+            return [parsed]
     return [parsed, *(finding for check in checks.CHECKS for finding in check.run(situation))]
 
 
@@ -43,6 +46,14 @@ def _look() -> Situation:
     chosen = settings.load()
     place.check_readable(chosen.data)
     return Situation(instance.find_settings(chosen), chosen)
+
+
+def _look_at_running() -> Situation | None:
+    try:
+        running = instance.find_running()
+    except SettingError:  # the same one, which is told already
+        return None
+    return Situation(running, running) if running else None
 
 
 def _parts(fault: str) -> tuple[str, str]:

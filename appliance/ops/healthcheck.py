@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance import settings
 from appliance.addresses import Paths
 from appliance.ops import front, instance, status, supervisor
 from appliance.ops.supervisor import NotRunning
@@ -13,7 +12,7 @@ from appliance.settings import Settings
 
 def run() -> int:
     """0 when every program runs and both doors answer, else 1. Raises SettingError."""
-    chosen = instance.find_settings(settings.load())
+    chosen = instance.find_settings(instance.load())
     faults = list(find_faults(chosen))
     print("; ".join(faults) or "every program runs, both doors answer")
     return 1 if faults else 0

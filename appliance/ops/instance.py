@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,37 @@ from appliance.settings import HOME, Settings
 
 _LISTEN = re.compile(r"^\s*listen \[?([0-9a-fA-F.:]+?)\]?:(\d+)( ssl)?\b", re.MULTILINE)
 
+MEND = "correct it, then ./scripts/appliance reload"
 ADVICE = f"settings in {HOME / '.env'} hold for every command"
+
+
+def load() -> Settings:
+    """This terminal's settings. Where they cannot be used: those of what runs, and that is said.
+
+    Raises SettingError when nothing runs.
+    """
+    try:
+        return settings.load()
+    except SettingError as fault:
+        running = find_running()
+        if running is None:
+            raise
+        for line in (fault, f"what runs was started before that; next: {MEND}"):
+            print(f"appliance: {line}", file=sys.stderr)
+        return running
+
+
+def find_running() -> Settings | None:
+    """What the appliance on this terminal's data folder was started with; None when nothing runs there.
+
+    Read without `.env`: what only a reload changes has its default here. Raises SettingError.
+    """
+    paths = Paths(settings.find_data())
+    environ = _find_environ(paths)
+    if environ is None:
+        return None
+    held = settings.load(environ, dotenv=Path(os.devnull))
+    return replace(held, data=paths.data, **_doors(paths))
 
 
 def find_settings(chosen: Settings) -> Settings:

@@ -28,7 +28,7 @@ POLL_SECONDS = 0.2
 
 def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
     """Print and, if asked, follow until interrupted. Raises CannotStart, SettingError."""
-    data = settings.load().data
+    data = settings.find_data()
     place.check_readable(data)
     folder = Paths(data).logs
     if not folder.is_dir():

@@ -10,7 +10,7 @@ from appliance.runtime import place
 
 def run(*, on: bool) -> int:
     """Takes effect with the next request. Raises CannotStart when the data folder cannot be written."""
-    data = settings.load().data
+    data = settings.find_data()
     place.check_readable(data)
     mark = Paths(data).maintenance
     try:

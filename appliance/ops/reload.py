@@ -22,14 +22,14 @@ def run() -> int:
 
     Raises SettingError, CannotStart.
     """
-    chosen = settings.load()
-    place.check_readable(chosen.data)
-    paths = Paths(chosen.data)
+    data = settings.find_data()  # the settings are judged by what runs
+    place.check_readable(data)
+    paths = Paths(data)
     before = reloading.read_outcome(paths)
     # One that runs already may have read the settings before they were changed: ours comes after it.
     wanted = (before.number if before else 0) + 1
     if not parent.send(paths, signal.SIGHUP):
-        raise NotRunning(instance.describe_absence(chosen.data))
+        raise NotRunning(instance.describe_absence(data))
     told, silent = 0, time.monotonic()
     while True:
         outcome = reloading.read_outcome(paths)

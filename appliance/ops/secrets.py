@@ -26,7 +26,7 @@ class Shown(NamedTuple):
 
 def show(*, as_json: bool) -> int:
     """Raises CannotStart."""
-    rows = collect(Paths(settings.load().data))
+    rows = collect(Paths(settings.find_data()))
     if as_json:
         print(json.dumps([row._asdict() for row in rows], indent=2))
         return 0

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from appliance import __version__, plan, settings, trees
+from appliance import __version__, plan, trees
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
 from appliance.ops import budget_table, front, instance, supervisor
@@ -23,7 +23,7 @@ TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or in
 
 def run(*, as_json: bool) -> int:
     """0 when every program runs and /readyz says 200, else 1. Raises SettingError."""
-    chosen = settings.load()
+    chosen = instance.load()
     place.check_readable(chosen.data)
     report = collect(chosen)
     if as_json:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
-from appliance import courses, settings
+from appliance import courses
 from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Book, Course, Phase
 from appliance.errors import CannotStart
@@ -132,7 +132,7 @@ def restart_command(name: str) -> str:
 
 def become_supervisorctl(arguments: Sequence[str]) -> NoReturn:
     """Replace this process by supervisor's own control program. Raises CannotStart, SettingError."""
-    chosen = settings.load()
+    chosen = instance.load()
     place.check_readable(chosen.data)
     if not Paths(chosen.data).supervisor_socket.exists():
         raise NotRunning(instance.describe_absence(chosen.data))

@@ -99,7 +99,7 @@ def become(asked: Settings) -> None:
 def step_down() -> None:
     """For root's commands: be the data folder's owner, so that nothing is left there that he cannot read."""
     try:
-        data = settings.load().data
+        data = settings.find_data()
         owner = pwd.getpwuid(data.stat().st_uid)
     except (SettingError, OSError, KeyError):
         return  # the command itself says what is wrong, or there is nobody to be

@@ -42,8 +42,9 @@ def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(tmp_path: Path) ->
     ended = appliance_command("status", data=tmp_path / "data", APPLIANCE_HTTP_PORT="eighty")
     assert ended.returncode == 2
     assert ended.stdout == ""
-    assert (
-        ended.stderr == "appliance: APPLIANCE_HTTP_PORT='eighty' from environment: a whole number is needed\n"
+    assert ended.stderr == (
+        "appliance: APPLIANCE_HTTP_PORT='eighty' from environment: a whole number is needed;"
+        " next: correct it; docs/settings.md lists every setting\n"
     )
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from appliance.settings import HOME
 from tests.ops.command import appliance_command
 from tests.running import Running
@@ -83,6 +85,36 @@ def test_settings_that_came_by_the_environment_are_told_in_another_terminal(appl
     told = [row["meaning"] for row in rows if row["check"] == "running-settings"]
     assert f"it runs with APPLIANCE_HTTP_PORT {port}, and 8079 holds here" in told
     assert "it runs with RATE_LIMIT off, and on holds here" in told
+
+
+@pytest.mark.parametrize(
+    "words,status",
+    [
+        ("status", 0),
+        ("healthcheck", 0),
+        ("logs -n 1 nginx", 0),
+        ("supervisorctl status", 0),
+        ("maintenance off", 0),
+        ("secrets list", 0),
+        ("doctor", 2),
+    ],
+)
+def test_a_setting_that_cannot_be_used_hides_nothing_of_what_runs(
+    appliance: Running, words: str, status: int
+) -> None:
+    ended = elsewhere(appliance, *words.split(), APPLIANCE_TOKEN_HOURS="never")
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    told = "APPLIANCE_TOKEN_HOURS='never' from environment: a whole number is needed"
+    if words in ("status", "healthcheck", "supervisorctl status"):
+        assert ended.stderr.splitlines() == [
+            f"appliance: {told}",
+            "appliance: what runs was started before that; next: correct it, then ./scripts/appliance reload",
+        ]
+    if words == "status":
+        assert appliance.url in ended.stdout
+    if words == "doctor":
+        assert told in ended.stdout
+        assert "every program runs" in ended.stdout
 
 
 def test_an_appliance_on_another_folder_is_found(appliance: Running, tmp_path: Path) -> None:

@@ -49,7 +49,10 @@ def test_before_the_first_start_the_next_command_is_named(checkout: Path, script
 def test_a_bad_setting_is_told_before_anything_is_installed(checkout: Path) -> None:
     ended = run(checkout / "scripts" / "up", APPLIANCE_HTTPS_PORT="none")
     assert ended.returncode == 2
-    assert ended.stderr == "APPLIANCE_HTTPS_PORT='none' from environment: a whole number is needed\n"
+    assert ended.stderr == (
+        "APPLIANCE_HTTPS_PORT='none' from environment: a whole number is needed;"
+        " next: correct it; docs/settings.md lists every setting\n"
+    )
     assert not list(checkout.glob(".venv*"))
 
 

@@ -92,6 +92,25 @@ def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "line, told",
+    [
+        ("APPLIANCE_HTTP_PORT 8080", "not a line NAME=value"),
+        ("APPLIANCE_HTTP_PORT=eighty", "a whole number is needed"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named_and_keeps_nobody_from_the_data(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"# mine\n{line}\nAPPLIANCE_DATA={tmp_path}/data\n")
+    with pytest.raises(SettingError, match=rf"{dotenv}:2: {told}"):
+        settings.load({}, dotenv=dotenv)
+    assert settings.find_data({}, dotenv=dotenv) == tmp_path / "data"
+    dotenv.write_bytes(b"RATE_LIMIT=\xff\nAPPLIANCE_DATA=/srv/data\n")
+    assert settings.find_data({}, dotenv=dotenv) == Path("/srv/data")
+
+
+@pytest.mark.parametrize(
     "given, told",
     [
         ({"mongodb_uri": "mongodb://u:sesame@sesame@h"}, "MONGODB_URI"),

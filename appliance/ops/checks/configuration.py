@@ -22,7 +22,8 @@ def names(situation: Situation) -> Iterator[Fault]:
         if name.startswith("APPLIANCE_") and name.removesuffix("_FILE") not in known | _OURS:
             yield _unknown(name, "the environment", known)
     if situation.dotenv.is_file():
-        for name in re.findall(r"^\s*([A-Z][A-Z0-9_]*)\s*=", situation.dotenv.read_text(), re.MULTILINE):
+        text = situation.dotenv.read_text(errors="replace")
+        for name in re.findall(r"^\s*([A-Z][A-Z0-9_]*)\s*=", text, re.MULTILINE):
             if name not in known:
                 yield _unknown(name, str(situation.dotenv), known)
 
