@@ -1,15 +1,19 @@
 """What becomes of each program: kept by the guardian in run/guardian.json, told by `status`.
 
-It is of one life of supervisord: another one has begun everything anew.
+It is of one life of supervisord: another one has begun everything anew. It is written twice, each file whole
+or not at all: a program that was stopped by hand must stay so whatever becomes of one of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
+from appliance import logs
 from appliance.addresses import GUARDIAN, Paths
 from appliance.disk import write_atomically
 
@@ -75,30 +79,55 @@ class Book:
 
 
 encode = msgspec.json.encode
+log = logs.get(__name__)
 
 
 def read(paths: Paths) -> Book:
-    """Of the supervisord that runs; an empty one when there is none yet or it cannot be read."""
+    """Of the supervisord that runs; an empty one when there is none yet or neither file can be read."""
     life = _life(paths)
-    try:
-        book = msgspec.json.decode((paths.run / "guardian.json").read_bytes(), type=Book)
-    except (OSError, msgspec.MsgspecError):
-        return Book(life)
-    return book if book.life == life else Book(life)
+    for path in _files(paths):
+        try:
+            book = msgspec.json.decode(path.read_bytes(), type=Book)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        if book.life == life:
+            return book
+    return Book(life)
 
 
 def write(paths: Paths, text: bytes) -> None:
-    """Raises OSError."""
-    write_atomically(paths.run / "guardian.json", text)
+    """Raises OSError. Killed in between, the first file is the newer one, and is read first."""
+    for path in _files(paths):
+        write_atomically(path, text)
 
 
 def open_book(paths: Paths) -> Book:
     """The guardian's, at its start: one whose end nobody asked for is a restart of its own."""
     book = read(paths)
+    for path in _files(paths):
+        _put_aside_damaged(path)
     if book.courses:
         book.restarts += not book.was_asked
     book.was_asked = False
     return book
+
+
+def _files(paths: Paths) -> tuple[Path, ...]:
+    return paths.run / "guardian.json", paths.run / "guardian.copy.json"
+
+
+def _put_aside_damaged(path: Path) -> None:
+    """Not by us: a disk, or somebody's editor. Whoever looks into it finds it as it was."""
+    try:
+        msgspec.json.decode(path.read_bytes(), type=Book)
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.MsgspecError) as fault:
+        aside = path.with_name(f"{path.name}.damaged")
+        about = {"path": str(path), "kept_as": str(aside), "error": str(fault)}
+        log.error("cannot read what was kept of the programs", extra=about)
+        with contextlib.suppress(OSError):
+            path.replace(aside)
 
 
 def _life(paths: Paths) -> str:

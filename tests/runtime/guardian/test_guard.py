@@ -292,6 +292,7 @@ def test_what_was_stopped_while_it_waited_stays_down(guarded: Supervision, paths
     )
     guarded.leave("ending")
     until(lambda: course_of(paths, "ending").phase == Phase.LEFT, 10)
+    (paths.run / "guardian.json").write_text('{"life": ')  # a disk's fault, or somebody's
     kill(guarded, "guardian")
     until(lambda: courses.read(paths).restarts == 1, 10)
     assert course_of(paths, "ending").phase == Phase.LEFT
