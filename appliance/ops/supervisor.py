@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import sys
 import time
 import xmlrpc.client
@@ -24,6 +25,8 @@ from appliance.settings import HOME
 
 SHUTTING_DOWN = 6
 """supervisor's fault SHUTDOWN_STATE; its module of faults would take long to import."""
+_FOR_GROUPS = ("start", "stop", "restart", "signal", "status", "clear")
+"""supervisorctl's actions that take `group:*`."""
 SILENT_SECONDS = 30.0
 """The guardian looks every second. Longer than its longest turn, shorter than what it is ended after."""
 
@@ -101,10 +104,13 @@ def describe(paths: Paths, row: dict[str, Any], kept: Book) -> Program:
 
 
 def _describe(row: dict[str, Any], course: Course) -> str:
-    """What the guardian does about a program that has ended."""
+    """Whether it answers, and what the guardian does about one that has ended."""
     if row["statename"] == "RUNNING":
         told = [f"attempt {course.attempts} of {ATTEMPTS}: {course.why}"] if course.attempts else []
-        return ", ".join(["does not answer", *told] if course.answers is False else told)
+        silence = "does not answer" if course.has_answered else "has not answered yet"
+        return ", ".join([silence, *told] if course.answers is False else told)
+    if row["statename"] == "STOPPED" and row["start"]:
+        return f"stopped by hand; next: {start_command(row['name'])}"
     if row["statename"] not in ENDED:
         return ""
     if course.phase == Phase.DOWN:
@@ -118,16 +124,24 @@ def _describe(row: dict[str, Any], course: Course) -> str:
 
 
 def full_name(name: str) -> str:
-    """As supervisorctl wants it: with the group."""
-    return f"api:{name}" if name.startswith("api-") else name
+    """As supervisord wants it: with the group."""
+    return f"api:{name}" if re.fullmatch(r"api-\d+", name) else name
+
+
+def expand(arguments: Sequence[str]) -> list[str]:
+    """supervisorctl's arguments, where `api-1` and `api` may stand for `api:api-1` and `api:*`."""
+    action, names = list(arguments[:1]), arguments[1:]
+    if action and action[0] in _FOR_GROUPS:
+        names = ["api:*" if name == "api" else name for name in names]
+    return action + [full_name(name) for name in names]
 
 
 def start_command(name: str) -> str:
-    return f"./scripts/supervisorctl start {full_name(name)}"
+    return f"./scripts/supervisorctl start {name}"
 
 
 def restart_command(name: str) -> str:
-    return f"./scripts/supervisorctl restart {full_name(name)}"
+    return f"./scripts/supervisorctl restart {name}"
 
 
 def become_supervisorctl(arguments: Sequence[str]) -> NoReturn:
@@ -136,6 +150,7 @@ def become_supervisorctl(arguments: Sequence[str]) -> NoReturn:
     place.check_readable(chosen.data)
     if not Paths(chosen.data).supervisor_socket.exists():
         raise NotRunning(instance.describe_absence(chosen.data))
+    arguments = expand(arguments)
     if arguments[:1] == ["stop"]:
         _leave(Paths(chosen.data), arguments[1:])
     configuration = str(HOME / "supervisord.conf")

@@ -177,3 +177,16 @@ def test_supervisorctl_knows_the_programs(appliance: Running) -> None:
     ended = command(appliance, "supervisorctl", "status")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "api:api-1" in ended.stdout
+
+
+def test_supervisorctl_takes_the_short_names(appliance: Running) -> None:
+    ended = command(appliance, "supervisorctl", "status", "api")
+    assert ended.stdout.count("api:api-") == len(ended.stdout.splitlines()) >= 2
+    ended = command(appliance, "supervisorctl", "pid", "api-2")
+    assert ended.stdout.split() == [str(appliance.pid("api-2"))]
+    for action in ("stop", "start"):
+        ended = command(appliance, "supervisorctl", action, "api-2")
+        assert ended.returncode == 0, ended.stdout
+        if action == "stop":
+            assert "next: ./scripts/supervisorctl start api-2" in command(appliance, "status").stdout
+    until(lambda: appliance.program("api-2").is_running)

@@ -16,7 +16,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 import pytest
 
 from appliance.addresses import GUARDIAN, Paths
-from appliance.courses import Book
+from appliance.courses import Book, Course
 from appliance.ops import supervisor
 from appliance.ops.supervisor import NotRunning
 from appliance.runtime.guardian.health import GRACE
@@ -104,6 +104,29 @@ def test_a_guardian_that_does_not_look_does_not_run(
         f"has not looked for {seconds + late} s, so nothing is started again; {next_}" for late in (0, 1)
     }
     assert told.detail in (wanted if silent else {""})
+
+
+@pytest.mark.parametrize(
+    "name,state,course,detail",
+    [
+        ("api-1", "RUNNING", Course(answers=True, has_answered=True), ""),
+        ("api-1", "RUNNING", Course(answers=False, has_answered=True), "does not answer"),
+        ("api-1", "RUNNING", Course(answers=False), "has not answered yet"),
+        ("api-2", "STOPPED", Course(), "stopped by hand; next: ./scripts/supervisorctl start api-2"),
+        ("mongo", "STOPPED", Course(), "stopped by hand; next: ./scripts/supervisorctl start mongo"),
+    ],
+)
+def test_what_is_told_of_a_program(
+    tmp_path: Path, name: str, state: str, course: Course, detail: str
+) -> None:
+    told = supervisor.describe(Paths(tmp_path), row(name, state=state), Book(courses={name: course}))
+    assert told.detail == detail
+
+
+def test_one_that_was_never_started_was_not_stopped(tmp_path: Path) -> None:
+    """The embedded server whose place another one takes."""
+    told = {**row("mongo", state="STOPPED"), "start": 0, "description": "Not started"}
+    assert supervisor.describe(Paths(tmp_path), told, Book()).detail == "Not started"
 
 
 def test_a_guardian_that_has_never_looked_is_given_time(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from appliance import courses, logs, processes
 from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES, free_bytes
-from appliance.runtime.guardian import alerts, policy, supervision
-from appliance.runtime.guardian.health import Care, Health
+from appliance.runtime.guardian import alerts, policy, probes, supervision
+from appliance.runtime.guardian.health import EVERY, Care, Health
 from appliance.runtime.guardian.listener import Event, Listener
 from appliance.runtime.guardian.policy import ENDED, HEALTHY_SECONDS, Deed, Seen
 from appliance.runtime.guardian.probes import CARES
@@ -73,7 +73,10 @@ class Guard:
         if now >= self._next_look or any(self._is_due(course, now) for course in self._book.courses.values()):
             self.look(now)
         for name, row in self._running.items():
-            self._rounds.ask(name, row.seen.pid, now)
+            # `status` tells that it has not answered yet: no longer than that is so.
+            is_new = probes.may_be_asked_often(name) and not self._book.course(name).has_answered
+            every = TURN_SECONDS if is_new else EVERY
+            self._rounds.ask(name, row.seen.pid, now, every=every)
         if self._settings.mongodb_uri or "mongo" in self._running:
             self._teller.turn(now)
 

@@ -43,6 +43,12 @@ def of_program(name: str, settings: Settings) -> Probe:
     return Beats(paths.beat(name))
 
 
+def may_be_asked_often(name: str) -> bool:
+    """Until its first answer: it costs little, and no failure counts so early. A database's does count, and a
+    beat comes only every few seconds."""
+    return name in ("nginx", "redis") or name.startswith("api-")
+
+
 def is_stopped(pid: int) -> bool:
     """By SIGSTOP: whatever its children still answer. One in a debugger is not: its state is `t`."""
     found = processes.find_stat(pid)

@@ -1,4 +1,4 @@
-"""Asks each program every 10 s, each in a thread of its own: a slow answer keeps no other one waiting."""
+"""Asks each program, again and again, in a thread of its own: a slow answer keeps no other one waiting."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ class Rounds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._probes: dict[str, Probe] = {}
-        self._next: dict[str, float] = {}
+        self._last: dict[str, tuple[int, float]] = {}
         self._asked: set[str] = set()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
-    def ask(self, program: str, pid: int, now: float) -> None:
+    def ask(self, program: str, pid: int, now: float, *, every: float = EVERY) -> None:
         """Unless it is not time yet, or the last answer is still waited for."""
-        if program in self._asked or now < self._next.get(program, 0.0):
+        asked, at = self._last.get(program, (0, 0.0))
+        if program in self._asked or (asked == pid and now < at + every):
             return
         if program not in self._probes:
             self._probes[program] = probes.of_program(program, self._settings)
-        self._next[program] = now + EVERY
+        self._last[program] = pid, now
         self._asked.add(program)
         threading.Thread(target=self._ask, args=(program, pid), name=program, daemon=True).start()
 

@@ -18,12 +18,13 @@ from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES
 from appliance.runtime import supervisor_socket
 from appliance.runtime.guardian import guard
-from appliance.runtime.guardian.guard import ALARM_SECONDS, OUT_OF_MEMORY, Guard
+from appliance.runtime.guardian.guard import ALARM_SECONDS, OUT_OF_MEMORY, TURN_SECONDS, Guard
 from appliance.runtime.guardian.health import EVERY, FAILURES, GRACE
 from appliance.runtime.guardian.policy import ATTEMPTS
 from appliance.runtime.guardian.supervision import FAULTS, Supervision
 from appliance.runtime.guardian.watch import Watch
 from appliance.settings import HOME, Settings
+from tests.runtime.guardian.test_probes import says, server
 from tests.runtime.servers import program, until
 
 CONFIG = """
@@ -234,6 +235,28 @@ def turn(made: Guard, now: float) -> None:
     made.turn(now)
     until(lambda: made.is_answered, what="answers")
     made.turn(now)
+
+
+NGINX = """[program:nginx]
+command=sleep 600
+autorestart=false
+startsecs=0
+"""
+
+
+def test_the_first_answer_of_a_door_is_heard_within_a_turn(
+    paths: Paths, environ: dict[str, str], chosen: Settings
+) -> None:
+    """Else `status` would say of one that serves already that it does not answer."""
+    with supervised(paths, environ, CONFIG + NGINX):
+        made = Guard(chosen, uncounted)
+        turn(made, 0.0)
+        assert course_of(paths, "nginx").answers is False
+        with server(paths.nginx_socket, says(b"HTTP/1.1 200 OK\r\n\r\n")):
+            turn(made, TURN_SECONDS)
+        assert course_of(paths, "nginx").answers
+        turn(made, 2 * TURN_SECONDS)
+        assert course_of(paths, "nginx").answers, "it is not asked again so soon"
 
 
 def test_without_room_on_the_disk_nothing_hung_is_ended_and_no_attempt_is_made(
