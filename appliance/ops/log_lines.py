@@ -9,21 +9,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance import clock
-from appliance.ops.log_times import find_time
+from appliance.ops.log_times import find_level, find_time
 
 LEVELS = ("debug", "info", "warning", "error")
+_CRASH = re.compile(r"Traceback \(most recent call last\):|Fatal Python error: |thread '.*' panicked at ")
+"""What a runtime writes by itself, so without a level, when a program fails."""
 # Fields that the line's head already tells, or that every line has.
 _HEAD = frozenset({"time", "level", "program", "message", "logger"})
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: `fields` is empty unless it was a JSON object. `at` is seconds since 1970."""
+    """One line: `fields` is empty unless it was a JSON object. `at` is seconds since 1970.
+
+    `level` and `request_id` are also those of the line that this one goes on with.
+    """
 
     at: float
     program: str
     text: str
     fields: dict[str, Any]
+    level: str | None = None
+    request_id: object = None
 
     def __lt__(self, other: Line) -> bool:
         return self.at < other.at
@@ -31,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines to show. Lines that are not JSON have no request id and count as `info`."""
+    """Which lines to show. Lines that name no level count as `info`."""
 
     programs: tuple[str, ...] = ()
     since: float | None = None
@@ -44,9 +51,9 @@ class Wanted:
     def takes(self, line: Line) -> bool:
         if self.since is not None and line.at < self.since:
             return False
-        if self.request_id is not None and line.fields.get("request_id") != self.request_id:
+        if self.request_id is not None and line.request_id != self.request_id:
             return False
-        return self.level is None or _rank(line.fields.get("level", "info")) >= LEVELS.index(self.level)
+        return self.level is None or _rank(line.level) >= LEVELS.index(self.level)
 
 
 def _rank(level: object) -> int:
@@ -57,18 +64,27 @@ def _rank(level: object) -> int:
 class Parser:
     """Lines of one program. Times never go back, so that a merge keeps a program's own order.
 
-    A line that names no time belongs right after the one before.
+    A line that is no JSON and names no time goes on with the one before, as those of a traceback do: it comes
+    right after it, and has its level and its request. A traceback that a runtime begins is an error.
     """
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *, since: float = 0.0) -> None:
+        """`since` is the time of what comes before the first line that names one."""
         self.program = program
-        self.latest = 0.0
+        self.latest = since
+        self._level: str | None = None
+        self._request_id: object = None
 
     def parse(self, raw: bytes) -> Line:
         text = raw.decode("utf-8", "replace").rstrip("\r\n")
         fields = _fields(text)
-        self.latest = max(self.latest, find_time(text, fields) or 0.0)
-        return Line(self.latest, self.program, text, fields)
+        at = find_time(text, fields)
+        if fields or at is not None:
+            self._level, self._request_id = find_level(text, fields), fields.get("request_id")
+        elif _CRASH.match(text):
+            self._level = "error" if _rank(self._level) < LEVELS.index("error") else self._level
+        self.latest = max(self.latest, at or 0.0)
+        return Line(self.latest, self.program, text, fields, self._level, self._request_id)
 
 
 def _fields(text: str) -> dict[str, Any]:
@@ -84,7 +100,8 @@ def _fields(text: str) -> dict[str, Any]:
 def as_json_line(line: Line) -> str:
     if line.fields:
         return json.dumps({"program": line.program, **line.fields})
-    return json.dumps({"time": _rfc3339(line.at), "program": line.program, "message": line.text})
+    level = {} if line.level is None else {"level": line.level}
+    return json.dumps({"time": _rfc3339(line.at), **level, "program": line.program, "message": line.text})
 
 
 def _rfc3339(at: float) -> str:

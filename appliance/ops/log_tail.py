@@ -40,8 +40,10 @@ class Tail:
 
 class _Followed:
     def __init__(self, path: Path, *, at_end: bool) -> None:
-        self.path, self.parser, self.rest = path, Parser(path.stem), b""
         self.file = path.open("rb")
+        # What goes on with a line from before we looked has at least a time.
+        self.parser = Parser(path.stem, since=os.fstat(self.file.fileno()).st_mtime)
+        self.path, self.rest = path, b""
         if at_end:
             self.file.seek(0, 2)
 

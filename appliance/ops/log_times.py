@@ -1,4 +1,4 @@
-"""When a log line was written, in the formats of the programs that we run."""
+"""When a log line was written and how grave it is, in the formats of the programs that we run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ from typing import Any
 # redis: `712:M 24 Nov 2026 15:20:08.123 * Ready`, in local time
 _REDIS = re.compile(r"\d+:[A-Z] (\d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2}\.\d{3}) ")
 # supervisord and Python's default: `2026-11-24 15:20:08,123 INFO …`, in local time unless an offset is there
-_ISO = re.compile(r"\[?(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,6}))?\d*(Z|[+-]\d{2}:?\d{2})?")
+# nginx: `2026/11/24 15:20:08 [error] 7#7: …`, in local time
+_ISO = re.compile(
+    r"\[?(\d{4}[-/]\d{2}[-/]\d{2})[ T](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,6}))?\d*(Z|[+-]\d{2}:?\d{2})?"
+)
+
+
+_NGINX = re.compile(r"\d{4}/\d{2}/\d{2} [0-9:]{8} \[(\w+)\]")
+_GRAVE = {
+    "warn": "warning", "crit": "critical", "alert": "critical", "emerg": "critical",
+    "W": "warning", "E": "error", "F": "critical",
+}  # fmt: skip
+"""nginx's words and mongod's letters. supervisord calls CRIT, and redis `#`, what is so at each start."""
+
+
+def find_level(text: str, fields: dict[str, Any]) -> str | None:
+    """None where the line names none."""
+    found = _NGINX.match(text)
+    word = found[1] if found else fields.get("level", fields.get("s"))
+    return _GRAVE.get(word, word) if isinstance(word, str) else None
 
 
 def find_time(text: str, fields: dict[str, Any]) -> float | None:
@@ -36,7 +54,9 @@ def _iso(text: str) -> float | None:
         return None
     day, time, fraction, offset = found.groups()
     try:
-        moment = dt.datetime.fromisoformat(f"{day}T{time}.{(fraction or '0'):0<6}{offset or ''}")
+        moment = dt.datetime.fromisoformat(
+            f"{day.replace('/', '-')}T{time}.{(fraction or '0'):0<6}{offset or ''}"
+        )
         return moment.timestamp()  # without an offset: local time
     except (ValueError, OverflowError):
         return None

@@ -97,18 +97,26 @@ def _rotated(current: Path) -> Iterator[Path]:
 
 
 def _read_program(name: str, files: list[Path], wanted: Wanted, until: Mapping[Path, int]) -> Iterator[Line]:
-    parser = Parser(name)
+    parser: Parser | None = None
     for path in files:
         try:
             if wanted.since is not None and path.stat().st_mtime < wanted.since:
                 continue
             with path.open("rb") as raw:
+                parser = parser or Parser(name, since=_begun(path))
                 for line in raw:
                     if raw.tell() > until.get(path, sys.maxsize):
                         break
                     yield parser.parse(line)
         except FileNotFoundError:
             continue  # rotated away meanwhile
+
+
+def _begun(path: Path) -> float:
+    """When the first line that says so was written; where none does, when the last one was."""
+    with path.open("rb") as raw:
+        parser = Parser("")
+        return next((at for line in raw if (at := parser.parse(line).at)), path.stat().st_mtime)
 
 
 def _show(lines: Iterable[Line], *, as_json: bool) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.errors import CannotStart
 from appliance.ops import logs
-from appliance.ops.log_lines import Wanted, as_text
+from appliance.ops.log_lines import Parser, Wanted, as_json_line, as_text
 from appliance.ops.log_tail import Tail
 from appliance.ops.log_times import find_time
 
@@ -50,12 +50,62 @@ def test_programs_and_rotated_files_are_merged_by_time(folder: Path) -> None:
         (Wanted(programs=("nginx",)), ["n1", "n7"]),
         (Wanted(programs=("api-1",)), ["a0", "a2", "a4", "a6"]),
         (Wanted(programs=("api",), level="error"), ["a4"]),
-        (Wanted(request_id="r1"), ["a2", "b3"]),
+        (Wanted(request_id="r1"), ["a2", "b3", "Traceback", "  at b3"]),
         (Wanted(since=NOON.timestamp() + 5), ["b5", "a6", "n7"]),
     ],
 )
 def test_only_what_is_wanted(folder: Path, wanted: Wanted, expected: list[str]) -> None:
     assert messages(folder, wanted) == expected
+
+
+CRASH = "Traceback (most recent call last):\n  at x\n\nValueError: x\n"
+CRASHED = ["Traceback (most recent call last):", "  at x", "", "ValueError: x"]
+
+
+@pytest.mark.parametrize("before", [line(0, "fine"), line(0, "bad", level="error"), ""])
+def test_a_traceback_is_an_error_of_the_time_of_the_line_before(tmp_path: Path, before: str) -> None:
+    """Also where there is no line before: a program that fails as it starts writes nothing else."""
+    (tmp_path / "api-1.log").write_text(before + CRASH)
+    at = NOON.timestamp() if before else (tmp_path / "api-1.log").stat().st_mtime
+    wanted = Wanted(level="error", since=at - 60)
+    found = list(logs.read(tmp_path, wanted))
+    assert [each.text for each in found][-4:] == CRASHED
+    assert {round(each.at) for each in found} == {round(at)}
+    told = json.loads(as_json_line(found[-1]))
+    assert (told["level"], told["message"]) == ("error", "ValueError: x")
+    assert not list(logs.read(tmp_path, Wanted(level="error", since=at + 60)))
+    append(tmp_path / "api-1.log", line(3, "fine again"))
+    assert "fine again" not in messages(tmp_path, Wanted(level="error"))
+
+
+def test_what_comes_before_the_first_time_of_a_file_has_that(tmp_path: Path) -> None:
+    (tmp_path / "api-1.log").write_text(CRASH + line(7, "again"))
+    found = list(logs.read(tmp_path, Wanted(since=NOON.timestamp() + 5)))
+    assert [each.at - NOON.timestamp() for each in found] == [7] * 5
+
+
+def test_following_has_a_time_and_a_level_for_a_traceback(folder: Path) -> None:
+    with Tail(folder, Wanted(level="error", since=time.time() - 60)) as tail:
+        append(folder / "nginx.log", CRASH)
+        assert [each.text for each in tail.read()] == CRASHED
+
+
+@pytest.mark.parametrize(
+    "text,level",
+    [
+        ("2026/01/31 12:00:00 [alert] 7#7: worker process 8 exited on signal 9", "critical"),
+        ("2026/01/31 12:00:00 [warn] 7#7: x", "warning"),
+        ('{"t":{"$date":"2026-01-31T13:00:00.250+01:00"},"s":"E","msg":"x"}', "error"),
+        ('{"time":"2026-01-31T13:00:00Z","level":"warning","message":"x"}', "warning"),
+        (
+            "2026-01-31 12:00:00,250 CRIT Server 'unix_http_server' running without any HTTP authentication",
+            None,
+        ),
+        ("712:M 31 Jan 2026 12:00:00.250 # Redis version=7", None),
+    ],
+)
+def test_levels_of_others(text: str, level: str | None) -> None:
+    assert Parser("x").parse(text.encode()).level == level
 
 
 def test_a_line_that_is_no_json_is_shown_with_its_program(folder: Path) -> None:
@@ -119,6 +169,7 @@ def test_since_is_an_age_or_a_time() -> None:
         ("2026-01-31 12:00:00,250 INFO spawned: 'api-1' with pid 9", 0.25),
         ('{"t":{"$date":"2026-01-31T13:00:00.250+01:00"},"s":"I","msg":"x"}', 0.25),
         ("[2026-01-31 12:00:00] started", 0.0),
+        ("2026/01/31 12:00:00 [alert] 7#7: worker process 8 exited on signal 9", 0.0),
         ("no time here", None),
         ("2026-13-31 12:00:00,000 INFO no such month", None),
     ],
