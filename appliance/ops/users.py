@@ -28,8 +28,12 @@ _PAGE = 200
 def add(name: str, roles: list[str], email: str | None, *, invite: bool, as_json: bool) -> int:
     """Raises CannotStart with what is wrong."""
     inside.load_started()
-    password = None if invite else _read_password()
-    wanted = _convert({"username": name, "roles": roles, "email": email, "password": password})
+    fields = {"username": name, "roles": list(dict.fromkeys(roles)), "email": email}
+    _check(fields)
+    if not invite:
+        fields["password"] = _read_password()
+        _check(fields)
+    wanted = msgspec.convert(fields, CreateUser)
     made, _ = inside.run(lambda context: users.create(context, None, wanted, None))
     token = made.reset_token if isinstance(made.reset_token, str) else None
     _tell(made, f"user {made.username} was added", token, as_json=as_json)
@@ -105,11 +109,28 @@ def _tell(user: User, done: str, token: str | None, *, as_json: bool) -> None:
         print(f"""    -d '{{"token": "{token}", "new_password": "…"}}'""")
 
 
-def _convert(fields: dict[str, Any]) -> CreateUser:
+_RULES = {
+    "username": "2 to 100 letters, digits and . _ @ + - are needed, a letter or digit first, such as olga",
+    "roles": "the roles are admin, editor, analyst and viewer, such as --role analyst --role viewer",
+    "email": "an address is needed, such as --email olga@example.org",
+    "password": "10 to 1024 characters are needed, such as four words that do not go together",
+}
+
+
+def _check(fields: dict[str, Any]) -> None:
+    """Each by the rules of the API, told for people. Raises CannotStart."""
+    types = {field.name: field.type for field in msgspec.structs.fields(CreateUser)}
+    faults = [f"{name}: {_RULES[name]}" for name, value in fields.items() if not _is_one(value, types[name])]
+    if faults:
+        raise CannotStart("\n".join([*faults, "nothing was added; next: run the command again"]))
+
+
+def _is_one(value: object, of: Any) -> bool:
     try:
-        return msgspec.convert(fields, CreateUser)
-    except msgspec.ValidationError as fault:
-        raise CannotStart(f"user: {fault}") from None
+        msgspec.convert(value, of)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _read_password() -> str:

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from appliance.ops import users
+from appliance.services.account_shapes import CreateUser
 from tests.api.accounts import command, signed_in, statuses, token_of
 from tests.ops.command import appliance_command
 from tests.people import PASSWORD, People
@@ -45,13 +48,44 @@ def test_a_user_is_added_with_a_password_from_stdin(appliance: Running) -> None:
 def test_what_cannot_be_added_is_said_in_a_line(appliance: Running, cast: People) -> None:
     assert "account of this name" in refused(appliance, "user", "add", "admin", stdin=PASSWORD)
     assert "commonest" in refused(appliance, "user", "add", unique("x"), stdin="qwertyuiop")
-    assert "password" in refused(appliance, "user", "add", unique("x"), stdin="")
-    assert "roles" in refused(appliance, "user", "add", unique("x"), "--role", "root", stdin=PASSWORD)
+    assert refused(appliance, "user", "add", unique("x"), stdin="short").splitlines() == [
+        "appliance: password: 10 to 1024 characters are needed, such as four words that do not go together",
+        "appliance: nothing was added; next: run the command again",
+    ]
     assert "no such user" in refused(appliance, "user", "reset", unique("nobody"))
     for row in _users(cast):
         if "admin" in row["roles"] and row["username"] != "admin":  # left by other tests
             cast.admin.patch(f"/api/v1/users/{row['user_id']}", json={"roles": ["viewer"]})
     assert "last active admin" in refused(appliance, "user", "disable", "admin")
+
+
+def test_what_is_not_as_it_must_be_is_told_before_a_password_is_asked_for(appliance: Running) -> None:
+    """Field, rule and example of each at once, with no word of the code's."""
+    said = refused(appliance, "user", "add", "a b", "--role", "root", "--email", "olga")
+    assert said.splitlines() == [
+        *(f"appliance: {name}: {users._RULES[name]}" for name in ("username", "roles", "email")),
+        "appliance: nothing was added; next: run the command again",
+    ]
+    assert said.count("such as ") == 3
+    again = told(appliance, "user", "add", unique("x"), *["--role", "editor"] * 5, stdin=PASSWORD)
+    assert again["roles"] == ["editor"]
+
+
+def test_the_rules_told_are_those_of_the_api() -> None:
+    types = {field.name: field.type for field in msgspec.structs.fields(CreateUser)}
+    assert set(users._RULES) == set(types)
+    for role in ("admin", "editor", "analyst", "viewer"):
+        assert role in users._RULES["roles"]
+    for name, example in (
+        ("username", "olga"),
+        ("email", "olga@example.org"),
+        ("roles", ["analyst", "viewer"]),
+    ):
+        msgspec.convert(example, types[name])
+    for length, fits in ((9, False), (10, True), (1024, True), (1025, False)):
+        assert users._is_one("x" * length, types["password"]) is fits
+    for name, fits in (("x", False), ("xy", True), ("x" * 100, True), ("x" * 101, False), (".x", False)):
+        assert users._is_one(name, types["username"]) is fits
 
 
 def _users(cast: People) -> Iterator[dict[str, Any]]:
