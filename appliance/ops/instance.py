@@ -17,6 +17,7 @@ from typing import Any
 from appliance import processes, settings
 from appliance.addresses import Paths
 from appliance.errors import SettingError
+from appliance.ops import service
 from appliance.runtime import leftovers, records
 from appliance.settings import HOME, Settings
 
@@ -81,7 +82,7 @@ def differences(held: Settings, chosen: Settings) -> list[str]:
 
 def describe_absence(data: Path) -> str:
     """Nothing runs on `data`: what to do, and where else this checkout runs."""
-    told = f"the appliance is not running on {data}; next: ./scripts/up"
+    told = f"the appliance is not running on {data}; next: {service.start_command()}"
     for other in find_elsewhere(data):
         told += (
             f"\nit runs on {other}: put APPLIANCE_DATA={shlex.quote(str(other))} into {HOME / '.env'},"

@@ -24,6 +24,11 @@ def is_installed() -> bool:
         return False
 
 
+def start_command() -> str:
+    """What starts the appliance here."""
+    return f"systemctl start {NAME}" if is_installed() else "./scripts/up"
+
+
 def config() -> Path:
     """The file of settings: `.env`, or what it leads to."""
     return (HOME / ".env").resolve()

@@ -47,6 +47,20 @@ def test_a_stopped_appliance_in_order_has_one_error(data: Path) -> None:
     assert bad == [("database-kind", "warning"), ("supervisor", "error")]
 
 
+def test_what_the_first_start_will_make_is_not_missing(tmp_path: Path) -> None:
+    """As after scripts/install: an empty folder."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    findings = examine(tmp_path / "data")
+    bad = [(each.check, each.severity) for each in findings if each.severity != "ok"]
+    assert bad == [("database-kind", "warning"), ("supervisor", "error")]
+
+
+def test_what_is_lost_is_one_finding(data: Path) -> None:
+    for name in ("logs", "files"):
+        (data / name).rmdir()
+    assert found(examine(data), "data-folder") == [("warning", f"files, logs of {data} are missing")]
+
+
 def test_every_finding_that_is_not_well_names_the_next_step(data: Path) -> None:
     (data / "logs").rmdir()
     data.chmod(0o755)

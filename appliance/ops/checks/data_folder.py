@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance.ops import service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.table import size
 from appliance.settings import FOLDERS
@@ -26,13 +27,17 @@ EXPIRES_SOON = dt.timedelta(days=14)
 def folders(situation: Situation) -> Iterator[Fault]:
     data = situation.paths.data
     if not data.is_dir():
-        yield "warning", f"{data} does not exist yet", "./scripts/up"
+        yield "warning", f"{data} does not exist yet", service.start_command()
         return
-    for folder in (data, *(data / name for name in FOLDERS)):
-        if not folder.is_dir():
-            yield "warning", f"{folder} is missing", "./scripts/up"
-        else:
-            yield from _privacy(folder, owner=data.stat().st_uid)
+    missing = [name for name in FOLDERS if not (data / name).is_dir()]
+    if missing and len(missing) < len(FOLDERS):  # all of them: the first start will make them
+        yield (
+            "warning",
+            f"{', '.join(missing)} of {data} {'is' if len(missing) == 1 else 'are'} missing",
+            f"a start makes empty ones: {service.start_command()}; or bring back what was in them",
+        )
+    for folder in (data, *(data / name for name in FOLDERS if name not in missing)):
+        yield from _privacy(folder, owner=data.stat().st_uid)
 
 
 def _privacy(path: Path, *, owner: int) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from appliance import plan, trees
-from appliance.ops import instance
+from appliance.ops import instance, service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
 from appliance.ops.supervisor import restart_command, start_command
@@ -19,11 +19,15 @@ MANY_RESTARTS = 3
 def supervised(situation: Situation) -> Iterator[Fault]:
     if situation.programs is None:
         dotenv = situation.dotenv
-        hint = "".join(
+        hint = service.start_command() + "".join(
             f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {dotenv}"
             for other in instance.find_elsewhere(situation.paths.data)
         )
-        yield "error", f"the appliance is not running on {situation.paths.data}", f"./scripts/up{hint}"
+        yield (
+            "error",
+            f"the appliance is not running on {situation.paths.data}",
+            hint,
+        )
 
 
 @check("running-settings", "what runs was started with the settings that hold here", needs_running=True)
