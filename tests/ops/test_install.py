@@ -21,8 +21,8 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path / "code"
 
 
-def install(prefix: Path) -> str:
-    """What it says, as if root called it. Its first step, to ask for the user, ends it."""
+def install(prefix: Path, *more: str, init: str = "systemd") -> str:
+    """What it says, as if root called it where `init` boots. Its first step, to ask for the user, ends it."""
     programs = prefix.parent / "programs"
     programs.mkdir()
     for name, text in (
@@ -33,8 +33,10 @@ def install(prefix: Path) -> str:
     ):
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")
         (programs / name).chmod(0o755)
+    (programs / init).touch(mode=0o755)
+    (programs / "init").symlink_to(init)
     told = subprocess.run(
-        [HOME / "scripts" / "install", "--prefix", prefix, "--config", prefix.parent / "mine.env"],
+        [HOME / "scripts" / "install", "--prefix", prefix, "--config", prefix.parent / "mine.env", *more],
         env={"PATH": f"{programs}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -64,3 +66,17 @@ def test_an_installation_is_brought_up_to_date(prefix: Path, again: bool) -> Non
     if again:  # else the first one was killed early
         (prefix / ".env").symlink_to(prefix.parent / "mine.env")
     assert install(prefix).strip() == PASSED
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs here")
+def test_where_systemd_does_not_boot_the_machine_nothing_is_changed(prefix: Path) -> None:
+    """Debian's systemctl may be there all the same."""
+    told = install(prefix, init="sysvinit")
+    assert "the init of this machine is not systemd" in told and PASSED not in told
+    assert f"next: {HOME}/scripts/up runs the appliance in the foreground" in told
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs here")
+def test_what_cannot_be_started_here_is_said_before_anything_is_changed(prefix: Path) -> None:
+    told = install(prefix, "--start")
+    assert "systemd does not run here" in told and PASSED not in told
