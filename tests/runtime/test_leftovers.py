@@ -68,6 +68,16 @@ def test_a_record_that_names_a_stranger_ends_nobody(paths: Paths) -> None:
         assert is_alive(stranger.pid)
 
 
+def test_a_number_that_has_passed_on_since_it_was_looked_up_is_not_signalled(paths: Paths) -> None:
+    """Between looking and the handle the process ended, and a stranger has its number."""
+    with child(SLEEP, paths.run) as ended, child(SLEEP, Path("/")) as stranger:
+        record = records.write(paths, "nginx", ended.pid)
+        leftovers._signal_one(paths, record, stranger.pid, signal.SIGKILL)
+        leftovers._signal_one(paths, record, ended.pid, signal.SIGKILL)
+        assert ended.wait(10) == -signal.SIGKILL
+        assert is_alive(stranger.pid)
+
+
 def test_what_ignores_term_is_killed(paths: Paths) -> None:
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     code = f"import signal, time\n{ignore}\nprint(flush=True)\ntime.sleep(300)"

@@ -54,7 +54,6 @@ class Guard:
     def run(self) -> None:
         """Until supervisord is gone or asks us to end."""
         signal.signal(signal.SIGTERM, self._end)
-        signal.alarm(ALARM_SECONDS)
         self._save()
         listener = Listener()
         while True:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -370,3 +372,33 @@ def test_the_parent_leaves_one_alone_that_an_operator_stopped(guarded: Supervisi
         watch.look(number * EVERY)
     assert said == []
     assert guarded.rows()[GUARDIAN].seen.state == "STOPPED"
+
+
+HANGING = """
+import os, sys
+from appliance import settings
+from appliance.runtime.guardian import guard
+guard.ALARM_SECONDS = 1
+guard.Guard(settings.load(), lambda _: None).run()
+"""
+
+
+def test_a_guardian_that_hangs_ends_itself(asked: Supervision, environ: dict[str, str], paths: Paths) -> None:
+    """Its supervisord takes no answer to an event; 60 s are one here."""
+    source, sink = os.pipe()
+    heard, said = os.pipe()
+    fcntl.fcntl(said, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(said, b"x" * (4096 - len(b"READY\n")))
+    command = [sys.executable, "-P", "-c", HANGING]
+    child = subprocess.Popen(
+        command, env={**environ, "PYTHONPATH": str(HOME)}, stdin=source, stdout=said, cwd=paths.run
+    )
+    try:
+        os.write(sink, b"ver:3.0 eventname:TICK_5 len:6\nwhen:1")
+        until(lambda: child.poll() is not None, what="its end")
+        assert child.returncode == -signal.SIGALRM
+    finally:
+        child.kill()
+        child.wait()
+        for descriptor in (source, sink, heard, said):
+            os.close(descriptor)
