@@ -26,6 +26,7 @@ class Rounds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._probes: dict[str, Probe] = {}
+        """Each for one process: what the one before it did says nothing of the next."""
         self._last: dict[str, tuple[int, float]] = {}
         self._asked: set[str] = set()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
@@ -35,8 +36,8 @@ class Rounds:
         asked, at = self._last.get(program, (0, 0.0))
         if program in self._asked or (asked == pid and now < at + every):
             return
-        if program not in self._probes:
-            self._probes[program] = probes.of_program(program, self._settings)
+        if asked != pid:
+            self._begin(program)
         self._last[program] = pid, now
         self._asked.add(program)
         threading.Thread(target=self._ask, args=(program, pid), name=program, daemon=True).start()
@@ -51,6 +52,12 @@ class Rounds:
             answer = self._answers.get()
             self._asked.discard(answer.program)
             yield answer
+
+    def _begin(self, program: str) -> None:
+        before = self._probes.get(program)
+        if isinstance(before, probes.Mongo):
+            before.close()
+        self._probes[program] = probes.of_program(program, self._settings)
 
     def _ask(self, program: str, pid: int) -> None:
         answers: bool | None = None

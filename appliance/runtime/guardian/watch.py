@@ -16,8 +16,8 @@ from appliance.runtime.guardian.supervision import Supervision
 
 class Watch:
     def __init__(self, paths: Paths, say: Callable[[str], None]) -> None:
-        self._supervision, self._say = Supervision(paths), say
-        self._beats = probes.Beats(paths.beat(GUARDIAN))
+        self._supervision, self._say, self._beat = Supervision(paths), say, paths.beat(GUARDIAN)
+        self._pid, self._beats = 0, probes.Beats(self._beat)
         self._health = Health(Care(failures=round(ALARM_SECONDS / EVERY)))
         self._next = 0.0
 
@@ -28,6 +28,8 @@ class Watch:
         self._next = now + EVERY
         try:
             row = self._supervision.rows()[GUARDIAN]
+            if row.seen.pid != self._pid:  # the last beat of the one before says nothing of this one
+                self._pid, self._beats = row.seen.pid, probes.Beats(self._beat)
             answers = self._beats()
             if row.seen.state != "RUNNING" or probes.is_launching(row.seen.pid):
                 answers = None
