@@ -40,6 +40,7 @@ class Paths:
         self.closing = self.run / "closing"
         self.reloading = self.run / "reload"
         self.reload_outcome = self.run / "reload.json"
+        self.dotenv = self.run / "dotenv"
         self.alerts = self.run / "alerts"
         self.nginx_socket = self.run / "nginx.sock"
         self.redis_socket = self.run / "redis.sock"

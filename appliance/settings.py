@@ -5,7 +5,8 @@ A setting NAME is looked for, in this order, and the first source that has it wi
 1. the environment variable `NAME`
 2. the file that the environment variable `NAME_FILE` names
 3. the file `/run/secrets/<name in lower case>`
-4. a line `NAME=value` of the file `.env` beside pyproject.toml
+4. a line `NAME=value` of the file `.env` beside pyproject.toml; for a program of the appliance, of `.env` as
+   it was at the last start or reload (HELD names that copy): an edit holds for all at once, or for none
 5. the default
 
 `NAME` and `NAME_FILE` together are an error, as is a value that does not parse: nothing starts on a guess.
@@ -23,11 +24,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from appliance.disk import write_atomically
 from appliance.errors import SettingError
 
 HOME = Path(__file__).resolve().parent.parent
 """The checkout (or the image's copy of it): what holds appliance/, supervisord.conf and nginx.conf."""
 
+HELD = "APPLIANCE_DOTENV"
+"""The environment variable that names the file to read for `.env`."""
 Effect = Literal["reload", "restart"]
 
 
@@ -370,7 +374,7 @@ def resolve(
     Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    lines = _read_dotenv(dotenv or HOME / ".env")
+    lines = _read_dotenv(dotenv or _dotenv(env))
     return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
 
 
@@ -380,7 +384,7 @@ def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None =
     Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or HOME / ".env", strict=False))[0]
+    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or _dotenv(env), strict=False))[0]
     return data
 
 
@@ -390,9 +394,19 @@ def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
     So a program that starts again meanwhile gets what all others have. Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    lines = _read_dotenv(dotenv or HOME / ".env")
+    lines = _read_dotenv(dotenv or _dotenv(env))
     found = {row.name: _find(row, env, lines)[0] for row in rows().values() if row.effect == "restart"}
     return {name: text or "" for name, text in found.items()}
+
+
+def hold_dotenv(copy: Path) -> None:
+    """Keep `.env` as it is now for the programs, HELD naming it. Raises OSError."""
+    path = _dotenv(os.environ)
+    write_atomically(copy, path.read_bytes() if path.is_file() else b"")
+
+
+def _dotenv(env: Mapping[str, str]) -> Path:
+    return Path(env.get(HELD) or HOME / ".env")
 
 
 def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> tuple[Any, str]:

@@ -44,29 +44,16 @@ def load() -> Settings:
 
 
 def find_running() -> Settings | None:
-    """What the appliance on this terminal's data folder was started with; None when nothing runs there.
+    """What holds for the appliance on this terminal's data folder; None when nothing runs there.
 
-    Read without `.env`: what only a reload changes has its default here. Raises SettingError.
+    Raises SettingError.
     """
-    paths = Paths(settings.find_data())
-    environ = _find_environ(paths)
-    if environ is None:
-        return None
-    held = settings.load(environ, dotenv=Path(os.devnull))
-    return replace(held, data=paths.data, **_doors(paths))
+    return _find(Paths(settings.find_data()))
 
 
 def find_settings(chosen: Settings) -> Settings:
-    """What the appliance that runs on this data folder was started with; `chosen` where that is unknown."""
-    paths = Paths(chosen.data)
-    environ = _find_environ(paths)
-    if environ is None:
-        return chosen
-    try:
-        held = settings.load(environ)
-    except SettingError:  # .env was spoilt meanwhile
-        held = chosen
-    return replace(held, data=chosen.data, **_doors(paths))
+    """What holds for the appliance that runs on this data folder; `chosen` where that is unknown."""
+    return _find(Paths(chosen.data)) or chosen
 
 
 def differences(held: Settings, chosen: Settings) -> list[str]:
@@ -106,6 +93,13 @@ def _find_data(pid: int) -> Path | None:
     except OSError:
         pass  # ended meanwhile, or not ours to read
     return None
+
+
+def _find(paths: Paths) -> Settings | None:
+    environ = _find_environ(paths)
+    if environ is None:
+        return None
+    return replace(settings.load(environ), data=paths.data, **_doors(paths))
 
 
 def _find_environ(paths: Paths) -> dict[str, str] | None:

@@ -167,6 +167,7 @@ def _environment(environ: Mapping[str, str], start: Start, name: str) -> dict[st
     if start.ours:
         for row in settings.rows().values():
             allowed += [row.name, f"{row.name}_FILE"]
+        allowed.append(settings.HELD)
         extra |= {"APPLIANCE_PROGRAM": name, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1"}
         extra |= FRUGAL
     return {key: environ[key] for key in allowed if key in environ} | extra

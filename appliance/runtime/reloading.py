@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from appliance import settings
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
@@ -75,6 +76,7 @@ class Reloads:
         try:
             self._record("running")  # on a disk that is full no program would come back either
             wanted = reload.prepare(self.settings, self._held)
+            settings.hold_dotenv(self._paths.dotenv)
         except (SettingError, CannotStart, OSError) as fault:
             self._say(f"not reloaded, everything runs on as before: {fault}")
             self._end("refused")

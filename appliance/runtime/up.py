@@ -185,6 +185,7 @@ class Parent:
         self.ready = False
         self.notifier = Notifier(os.environ)
         self.held = settings.held()
+        settings.hold_dotenv(paths.dotenv)
         self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
 
@@ -248,7 +249,8 @@ class Parent:
         binaries = str(Path(sys.executable).parent)
         path = f"{binaries}:{os.environ.get('PATH', os.defpath)}"
         ours = programs.supervisor_environment(self.settings)
-        return environment | self.held | ours | {"PATH": path, "PYTHONPATH": str(HOME)}
+        ours |= {"PATH": path, "PYTHONPATH": str(HOME), settings.HELD: str(self.paths.dotenv)}
+        return environment | self.held | ours
 
     def _busy(self) -> bool:
         return self.stop_by is not None or not self.ready or self.reloads.busy

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from appliance import processes
+from appliance import processes, settings
 from appliance.runtime import certificate, programs, records, reload, supervisor_socket
 from appliance.runtime.control import Control, Failed, Program
 from tests import people
@@ -40,6 +40,7 @@ def files() -> Iterator[Path]:
         (folder / "requests").write_text("100000")
         (folder / "level").write_text("info")
         (folder / "mongo").write_text("secantusdb")
+        (folder / "dotenv").write_text("")
         yield folder
 
 
@@ -50,6 +51,7 @@ def appliance(files: Path) -> Iterator[Running]:
         APPLIANCE_LIMIT_REQUESTS_FILE=str(files / "requests"),
         APPLIANCE_LOG_LEVEL_FILE=str(files / "level"),
         APPLIANCE_MONGO_FILE=str(files / "mongo"),
+        APPLIANCE_DOTENV=str(files / "dotenv"),
         APPLIANCE_LIMIT_WRITES="1000000",
         APPLIANCE_LIMIT_SUBMITS="1000000",
         APPLIANCE_LIMIT_LOGINS="1000",
@@ -364,6 +366,29 @@ def test_what_shows_no_life_fails_and_its_log_is_named(
 def appliance_program(appliance: Running, name: str) -> Program:
     found = Control(appliance.paths, threading.Event()).programs()
     return next(each for each in found if each.name == name)
+
+
+def test_an_edit_holds_for_nobody_until_the_reload(appliance: Running, files: Path) -> None:
+    """Else a slip in .env would keep down whatever ends meanwhile."""
+    dotenv = files / "dotenv"
+    there = {"data": appliance.paths.data, settings.HELD: str(dotenv)}
+    dotenv.write_text("APPLIANCE_CORS_ORIGINS=https://forms.example.org\nAPPLIANCE_LIMIT_PARTIALS=many\n")
+    try:
+        before = appliance.pid("worker-high")
+        appliance.signal("worker-high")
+        until(lambda: appliance.pid("worker-high") != before, 30, "another one")
+        until(lambda: appliance.program("worker-high").is_running, 30, "it runs")
+        status = appliance_command("status", **there)
+        assert f"{dotenv}:2: " in status.stderr and "worker-high" in status.stdout
+        refused = appliance_command("reload", **there)
+        assert refused.returncode == 1 and f"{dotenv}:2: " in refused.stdout + refused.stderr
+        dotenv.write_text("APPLIANCE_CORS_ORIGINS=https://forms.example.org\n")
+        assert "APPLIANCE_CORS_ORIGINS" in appliance_command("status", **there).stdout
+        reload_it(appliance)
+        assert "APPLIANCE_CORS_ORIGINS" not in appliance_command("status", **there).stdout
+    finally:
+        dotenv.write_text("")
+    reload_it(appliance)
 
 
 def test_what_died_is_started_again(appliance: Running) -> None:

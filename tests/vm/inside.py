@@ -326,7 +326,10 @@ def uninstall() -> None:
 def main() -> None:
     say("--", f"Linux {os.uname().release}, {shell('systemctl', '--version').stdout.split(chr(10))[0]}")
     say("--", f"{os.cpu_count()} CPUs, controllers: {read(Path('/sys/fs/cgroup/cgroup.controllers'))}")
+    chosen = Path("/opt/steps").read_text().split() if Path("/opt/steps").exists() else []
     for step in (start, limits, readiness, out_of_memory, reload, again, move, stop, uninstall):
+        if chosen and step.__name__ not in chosen:
+            continue
         try:
             step()
         except Exception:

@@ -63,7 +63,7 @@ def look(course: Course, seen: Seen, now: float) -> Deed | None:
 
 def begun(course: Course) -> None:
     """supervisord has started it, or tried to: what comes of it the next look tells."""
-    course.phase, course.pid, course.started, course.answers = Phase.UP, 0, 0, None
+    _begin(course, 0, 0)
     course.restarts += 1
 
 
@@ -114,12 +114,18 @@ def _note_end(course: Course, seen: Seen, now: float) -> Deed | None:
 
 
 def _fail(course: Course, started: int, why: str, now: float) -> None:
-    course.pid, course.started, course.answers = 0, started, None
+    _begin(course, 0, started)
     course.why, course.verdict, course.told = why, "", False
     course.phase = Phase.DOWN if course.attempts >= ATTEMPTS else Phase.WAITING
     course.due = now + wait(course.attempts + 1)
 
 
 def _begin_afresh(course: Course, pid: int, started: int) -> None:
-    course.phase, course.pid, course.started, course.answers = Phase.UP, pid, started, None
+    _begin(course, pid, started)
     course.attempts, course.why, course.verdict = 0, "", ""
+
+
+def _begin(course: Course, pid: int, started: int) -> None:
+    """Another process (0: the next one): what the one before it answered says nothing of this one."""
+    course.phase, course.pid, course.started = Phase.UP, pid, started
+    course.answers, course.has_answered = None, False

@@ -57,6 +57,23 @@ def test_a_start_by_hand_begins_afresh_whatever_came_of_it(seen: Seen) -> None:
     assert deed == (Deed.START if seen.state == "FATAL" else None)
 
 
+@pytest.mark.parametrize(
+    "looks",
+    [[Seen("RUNNING", 2, 2)],
+     [Seen("STOPPED", 0, 1), Seen("RUNNING", 2, 2)],
+     [Seen("EXITED", 0, 1), Seen("RUNNING", 2, 2)]],
+    ids=["unseen", "by hand", "ended"],
+)  # fmt: skip
+def test_what_one_process_answered_says_nothing_of_the_next(looks: list[Seen]) -> None:
+    """Else another guardian, which knows what is on disk, gives one that comes up slowly no time."""
+    course = Course()
+    policy.look(course, Seen("RUNNING", 1, 1), 1000.0)
+    course.answers = course.has_answered = True
+    for seen in looks:
+        policy.look(course, seen, 1001.0)
+    assert (course.pid, course.answers, course.has_answered) == (2, None, False)
+
+
 def test_sixty_healthy_seconds_make_the_next_end_a_first_one() -> None:
     course, now, _ = fallen(4)
     policy.look(course, Seen("RUNNING", 5, 5), now)
