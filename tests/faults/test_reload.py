@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -371,21 +372,21 @@ def appliance_program(appliance: Running, name: str) -> Program:
 def test_an_edit_holds_for_nobody_until_the_reload(appliance: Running, files: Path) -> None:
     """Else a slip in .env would keep down whatever ends meanwhile."""
     dotenv = files / "dotenv"
-    there = {"data": appliance.paths.data, settings.HELD: str(dotenv)}
+    command = partial(appliance_command, data=appliance.paths.data, **{settings.HELD: str(dotenv)})
     dotenv.write_text("APPLIANCE_CORS_ORIGINS=https://forms.example.org\nAPPLIANCE_LIMIT_PARTIALS=many\n")
     try:
         before = appliance.pid("worker-high")
         appliance.signal("worker-high")
         until(lambda: appliance.pid("worker-high") != before, 30, "another one")
         until(lambda: appliance.program("worker-high").is_running, 30, "it runs")
-        status = appliance_command("status", **there)
+        status = command("status")
         assert f"{dotenv}:2: " in status.stderr and "worker-high" in status.stdout
-        refused = appliance_command("reload", **there)
+        refused = command("reload")
         assert refused.returncode == 1 and f"{dotenv}:2: " in refused.stdout + refused.stderr
         dotenv.write_text("APPLIANCE_CORS_ORIGINS=https://forms.example.org\n")
-        assert "APPLIANCE_CORS_ORIGINS" in appliance_command("status", **there).stdout
+        assert "APPLIANCE_CORS_ORIGINS" in command("status").stdout
         reload_it(appliance)
-        assert "APPLIANCE_CORS_ORIGINS" not in appliance_command("status", **there).stdout
+        assert "APPLIANCE_CORS_ORIGINS" not in command("status").stdout
     finally:
         dotenv.write_text("")
     reload_it(appliance)
