@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from appliance.disk import write_atomically
 from appliance.errors import SettingError
 
 HOME = Path(__file__).resolve().parent.parent
@@ -374,7 +373,7 @@ def resolve(
     Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    lines = _read_dotenv(dotenv or _dotenv(env))
+    lines = _read_dotenv(dotenv or find_dotenv(env))
     return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
 
 
@@ -384,7 +383,7 @@ def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None =
     Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or _dotenv(env), strict=False))[0]
+    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or find_dotenv(env), strict=False))[0]
     return data
 
 
@@ -394,18 +393,13 @@ def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
     So a program that starts again meanwhile gets what all others have. Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    lines = _read_dotenv(dotenv or _dotenv(env))
+    lines = _read_dotenv(dotenv or find_dotenv(env))
     found = {row.name: _find(row, env, lines)[0] for row in rows().values() if row.effect == "restart"}
     return {name: text or "" for name, text in found.items()}
 
 
-def hold_dotenv(copy: Path) -> None:
-    """Keep `.env` as it is now for the programs, HELD naming it. Raises OSError."""
-    path = _dotenv(os.environ)
-    write_atomically(copy, path.read_bytes() if path.is_file() else b"")
-
-
-def _dotenv(env: Mapping[str, str]) -> Path:
+def find_dotenv(env: Mapping[str, str]) -> Path:
+    """`.env`, or the file that is to be read for it."""
     return Path(env.get(HELD) or HOME / ".env")
 
 

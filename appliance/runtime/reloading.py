@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from appliance import settings
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
 from appliance.runtime import reload, rendering
 from appliance.runtime.notify import Notifier
-from appliance.settings import Settings
+from appliance.settings import Settings, find_dotenv
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,12 @@ def forget(paths: Paths) -> None:
     paths.reload_outcome.unlink(missing_ok=True)
     for mark in (paths.reloading, paths.closing):
         mark.unlink(missing_ok=True)
+
+
+def hold_dotenv(paths: Paths) -> None:
+    """Keep `.env` as it is now for the programs. Raises OSError."""
+    path = find_dotenv(os.environ)
+    write_atomically(paths.dotenv, path.read_bytes() if path.is_file() else b"")
 
 
 class Reloads:
@@ -76,7 +82,7 @@ class Reloads:
         try:
             self._record("running")  # on a disk that is full no program would come back either
             wanted = reload.prepare(self.settings, self._held)
-            settings.hold_dotenv(self._paths.dotenv)
+            hold_dotenv(self._paths)
         except (SettingError, CannotStart, OSError) as fault:
             self._say(f"not reloaded, everything runs on as before: {fault}")
             self._end("refused")

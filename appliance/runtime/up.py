@@ -40,7 +40,7 @@ from appliance.runtime.control import FAULTS
 from appliance.runtime.guardian.watch import Watch
 from appliance.runtime.notify import NAMES, Notifier
 from appliance.runtime.readiness import Readiness
-from appliance.runtime.reloading import Reloads
+from appliance.runtime.reloading import Reloads, hold_dotenv
 from appliance.settings import HOME, Settings
 
 STOP_SECONDS = 30.0
@@ -185,7 +185,7 @@ class Parent:
         self.ready = False
         self.notifier = Notifier(os.environ)
         self.held = settings.held()
-        settings.hold_dotenv(paths.dotenv)
+        hold_dotenv(paths)
         self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
 

@@ -355,6 +355,7 @@ def test_what_shows_no_life_fails_and_its_log_is_named(
     beat = appliance.paths.beat("scheduler")
     control = reload.Reload(appliance.paths, reload.Wanted(appliance.settings, "", ()), "", lambda text: None)
     monkeypatch.setattr(reload, "READY_SECONDS", 2.0)
+    until(beat.exists, 30, "its first beat")
     beat.unlink()
     beat.symlink_to("/nonexistent/folder/beat")
     try:
@@ -382,7 +383,7 @@ def test_an_edit_holds_for_nobody_until_the_reload(appliance: Running, files: Pa
         status = command("status")
         assert f"{dotenv}:2: " in status.stderr and "worker-high" in status.stdout
         refused = command("reload")
-        assert refused.returncode == 1 and f"{dotenv}:2: " in refused.stdout + refused.stderr
+        assert refused.returncode == 2 and f"{dotenv}:2: " in refused.stdout + refused.stderr
         dotenv.write_text("APPLIANCE_CORS_ORIGINS=https://forms.example.org\n")
         assert "APPLIANCE_CORS_ORIGINS" in command("status").stdout
         reload_it(appliance)
