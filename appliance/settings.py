@@ -98,6 +98,14 @@ def _words(value: str) -> list[str]:
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
+def _filters(value: str) -> tuple[str, ...]:
+    found = tuple(_words(value))
+    for name in found:
+        if name not in ("control", "echo", "length", "mail", "iban", "phone"):
+            raise ValueError(f"{name!r} is none of control, echo, length, mail, iban, phone")
+    return found
+
+
 def _signing_key(value: str) -> str:
     if len(value.encode()) < 32:
         raise ValueError("32 bytes or more are needed (RFC 7518, 3.2); make one with: openssl rand -hex 32")
@@ -269,6 +277,36 @@ class Settings:
     smtp_from: str = _row("SMTP_FROM", "forms@localhost", _mail_address, "the address that e-mail comes from")
     egress_allow: tuple[str, ...] = _row(
         "EGRESS_ALLOW", "", _networks, "networks that webhooks may reach although not public, over http too"
+    )
+    ai_model: Path | None = _row(
+        "AI_MODEL", None, _path, "the GGUF file of the language model; default: the one that came along"
+    )
+    embedding_model: Path | None = _row(
+        "EMBEDDING_MODEL",
+        None,
+        _path,
+        "the GGUF file that makes vectors of texts; default: the one that came along",
+    )
+    ai_context: int = _row(
+        "AI_CONTEXT", "4096", _whole(512, 131_072), "tokens that a conversation may have, its answer included"
+    )
+    ai_idle_minutes: int = _row(
+        "AI_IDLE_MINUTES",
+        "15",
+        _whole(1, 100_000),
+        "minutes without a question after which models are unloaded",
+    )
+    ai_filters: tuple[str, ...] = _row(
+        "AI_FILTERS",
+        "control,echo,length",
+        _filters,
+        "what is applied to generated text: control, echo, length, mail, iban, phone",
+    )
+    ai_waiting: int = _row(
+        "AI_WAITING",
+        "8",
+        _whole(1, 1000),
+        "questions that may wait for the model; more are told to come back",
     )
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"

@@ -50,10 +50,11 @@ class Score(Protocol):
     def __call__(self, prefix: str, rest: str, labels: Sequence[str]) -> Scores:
         """How probable each label is as what follows `prefix + rest`: log P(label), a row of len(labels).
 
-        Not normalised over the labels: they sum to less than 1, and how much less tells how much the model
-        would rather say something else. The prefix is kept in the cache between calls: put into it what many
-        calls have in common, and into `rest` what differs. They are cut into tokens apart, so the prefix should
-        end where a word does (`…\\nText:`), and `rest` and the labels begin as words do, with a space.
+        Not normalised over the labels: they sum to less than 1, and how much less tells how much the
+        model would rather say something else. The prefix is kept in the cache between calls: put into it
+        what many calls have in common, and into `rest` what differs. They are cut into tokens apart, so
+        the prefix should end where a word does (`…\\nText:`), and `rest` and the labels begin as words
+        do, with a space.
         """
         ...
 
@@ -78,8 +79,9 @@ class Generate(Protocol):
     ) -> Iterator[Piece]:
         """What the model answers, as it comes: at most `most` tokens, up to the first of `stop`.
 
-        `schema`: the answer is held to that JSON Schema by a grammar; parse it with `json.loads(…, strict=False)`,
-        since the grammar lets line feeds into strings, and expect it to be cut off when the reason is "length".
+        `schema`: the answer is held to that JSON Schema by a grammar; parse it with `json.loads(…,
+        strict=False)`, since the grammar lets line feeds into strings, and expect it to be cut off when
+        the reason is "length".
         """
         ...
 

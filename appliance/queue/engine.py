@@ -170,6 +170,7 @@ def enqueue_arguments(job: Job) -> list[Any]:
     return [
         job.id, job.task, route.queue, msgspec.json.encode(job.arguments), route.retries,
         _ms(route.soft), _ms(route.hard), _ms(job.due), job.origin, job.owner, job.replay, INDEXED,
+        int(job.ahead),
     ]  # fmt: skip
 
 

@@ -50,6 +50,8 @@ class Job(NamedTuple):
     """The user who started it, if somebody did."""
     replay: int = 0
     """How often it was begun anew after it had failed."""
+    ahead: bool = False
+    """Somebody waits for it: it goes ahead of those that nobody waits for. The outbox keeps no such."""
 
 
 class Claim(NamedTuple):

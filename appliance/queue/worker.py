@@ -28,10 +28,12 @@ def work(
     open_storage: Callable[[], LeasedStorage],
     start: Callable[[], Runner],
     is_outage: IsOutage,
+    rest: Callable[[], None] = lambda: None,
 ) -> None:
     """Until SIGINT (finishes what runs) or SIGTERM (gives it back). `name` is what its leases carry.
 
-    `is_outage` tells of an error that something which the task needs was away.
+    `is_outage` tells of an error that something which the task needs was away. `rest` is called each second
+    without a task.
     """
     interrupts = Interrupts()
     interrupts.install()
@@ -42,6 +44,8 @@ def work(
     while not interrupts.stopping:
         if claim is None:
             claim = _await_task(storage, name, queues, next(looking))
+            if claim is None:
+                rest()
             continue
         verdict, seconds = attempt(Run(claim, reporting.report), runner, interrupts, is_outage)
         telling = functools.partial(tell, claim, verdict, seconds)

@@ -144,6 +144,8 @@ def _api(name: str, paths: Paths) -> Start:
 def _task_program(name: str, chosen: Settings) -> Start:
     from appliance.runtime import waits
 
+    if name == "worker-ai":
+        waits.for_models(name)
     waits.for_stores(name, chosen)
     share = programs.budget_of(chosen).find_share_of(name)
     count = str(share.processes if share else 1)

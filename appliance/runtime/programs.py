@@ -21,6 +21,7 @@ STOP_SIGNALS: dict[str, Signals] = {
     "mongo": SIGTERM,
     "worker-high": SIGINT,
     "worker-default": SIGINT,
+    "worker-ai": SIGINT,
     "scheduler": SIGINT,
     "api": SIGTERM,
     "nginx": SIGQUIT,

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from appliance import courses, processes, settings
+from appliance import courses, llama_install, processes, settings
 from appliance.addresses import Paths
 from appliance.courses import Phase
 from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically
@@ -40,7 +40,7 @@ from appliance.runtime.control import Cancelled, Control, Failed, Program
 from appliance.settings import Settings
 
 LEFT_ALONE = ("redis", "mongo")
-BEATING = ("worker-high", "worker-default", "scheduler")
+BEATING = ("worker-high", "worker-default", "worker-ai", "scheduler")
 """They touch a file once they have read their settings and work."""
 DRAIN_SECONDS = 310.0
 """nginx waits 300 s for the longest answers there are; what lasts longer is cut."""
@@ -185,6 +185,8 @@ class Reload(threading.Thread):
         runs = self._control.runs(program)
         if program.name.startswith("api-"):
             return runs and is_ready(self._api_socket(program))
+        if program.name == "worker-ai" and not llama_install.is_ready():
+            return runs  # it waits, for how long nobody can say
         if program.name in BEATING:
             return runs and _touched(self._paths.beat(program.name)) != before
         return runs

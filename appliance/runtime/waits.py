@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from appliance import llama_install
 from appliance.addresses import Paths, mongodb_uri, read_line, redis_url
 from appliance.errors import CannotStart
 from appliance.settings import Settings
@@ -19,7 +20,14 @@ def for_stores(name: str, settings: Settings) -> None:
     wait_for(name, "mongo", lambda: _mongo_answers(settings))
 
 
-def wait_for(name: str, what: str, answers: Callable[[], bool], *, every: float = EVERY) -> None:
+def for_models(name: str) -> None:
+    """Until there is what runs them: minutes on a new machine, for ever where nothing builds it."""
+    wait_for(name, "llama.cpp", llama_install.is_ready, every=3600.0, look=1.0)
+
+
+def wait_for(
+    name: str, what: str, answers: Callable[[], bool], *, every: float = EVERY, look: float = 0.1
+) -> None:
     """No deadline: supervisord would only start us again. Says every `every` seconds what is missing."""
     started = said = time.monotonic()
     while not answers():
@@ -27,7 +35,7 @@ def wait_for(name: str, what: str, answers: Callable[[], bool], *, every: float 
         if now - said >= every:
             said = now
             print(f"{name} has waited {now - started:.0f} s for {what}", flush=True)
-        time.sleep(0.1)
+        time.sleep(look)
 
 
 def _redis_answers(settings: Settings) -> bool:

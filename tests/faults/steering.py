@@ -103,6 +103,7 @@ def _everyone(appliance: Running) -> list[str]:
         "scheduler",
         "worker-high",
         "worker-default",
+        "worker-ai",
         "nginx",
         "guardian",
         *api_names(appliance),

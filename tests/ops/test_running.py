@@ -38,6 +38,7 @@ def test_status_shows_every_program_and_exits_0(appliance: Running) -> None:
         "api-1",
         "worker-high",
         "worker-default",
+        "worker-ai",
         "scheduler",
         "guardian",
     } <= set(programs)

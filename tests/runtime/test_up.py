@@ -162,7 +162,16 @@ def test_the_lock_is_the_parents_alone(running: Appliance) -> None:
 
 
 def test_every_program_is_recorded_and_leads_its_group(running: Appliance) -> None:
-    expected = {"supervisord", "nginx", "redis", "mongo", "worker-high", "worker-default", "scheduler"}
+    expected = {
+        "supervisord",
+        "nginx",
+        "redis",
+        "mongo",
+        "worker-high",
+        "worker-default",
+        "worker-ai",
+        "scheduler",
+    }
     expected |= {"guardian"}
     expected |= {f"api-{number}" for number in range(1, programs.api_count(running.settings) + 1)}
     pids = running.pids()

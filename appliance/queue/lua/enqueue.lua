@@ -1,8 +1,24 @@
 -- Make a task unless its id is known, so that sending twice does nothing. A task that failed or was cancelled begins
 -- anew under a higher replay number than it had.
 -- Invariant: the hash and its place (list or `due`) come into being together.
--- ARGV: id, name, queue, arguments, retries, soft ms, hard ms, due ms since 1970 or 0, origin, owner, replay, ids indexed at most
+-- One that somebody waits for goes ahead of those that nobody does, behind the others of its kind. Callers see to it that
+-- those are few: they are walked past.
+-- ARGV: id, name, queue, arguments, retries, soft ms, hard ms, due ms since 1970 or 0, origin, owner, replay, ids indexed at
+-- most, 1 for ahead
 local id, queue = ARGV[1], ARGV[3]
+local function put_ahead()
+  local list, place = P .. 'list:' .. queue, -1
+  while true do
+    local other = redis.call('LINDEX', list, place)
+    if not other then return put(id, queue) end
+    if not redis.call('HGET', task_key(other), 'ahead') then
+      redis.call('HSET', task_key(id), 'state', 'queued', 'ready', now)
+      redis.call('LINSERT', list, 'AFTER', other, id)
+      return wake(queue)
+    end
+    place = place - 1
+  end
+end
 local key = task_key(id)
 local known = redis.call('HMGET', key, 'state', 'replay', 'fence')
 if known[1] then -- its fence goes on from where it was: an old holder stays shut out
@@ -17,5 +33,6 @@ redis.call('ZADD', P .. 'index', redis.call('INCR', P .. 'number'), id)
 redis.call('ZREMRANGEBYRANK', P .. 'index', 0, -ARGV[12] - 1)
 count('enqueued', queue)
 local due = tonumber(ARGV[8])
-if due > now then delay(id, due, 'scheduled') else put(id, queue) end
+if ARGV[13] == '1' then redis.call('HSET', key, 'ahead', 1) end
+if due > now then delay(id, due, 'scheduled') elseif ARGV[13] == '1' then put_ahead() else put(id, queue) end
 return 1

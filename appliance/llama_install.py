@@ -1,0 +1,74 @@
+"""Whether what runs language models is there. `scripts/ai` builds it, in the background, after everything
+else.
+
+Its folder belongs to whoever owns the code, as the code does: what runs cannot change what it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from appliance import processes
+from appliance.settings import HOME
+
+FOLDER = HOME / ".venv-ai"
+"""Made by `scripts/ai`: packages/, models/ and, once all of it is there, ready."""
+MODELS = FOLDER / "models"
+NOTES = HOME / "build" / "ai"
+"""Of a build: `state`, and `log` with all that it said."""
+CHAT, EMBEDDING = "smollm2-135m-instruct-q4_1.gguf", "all-minilm-l6-v2-q8_0.gguf"
+NEXT = "next: ./scripts/ai builds it"
+
+
+class State(NamedTuple):
+    kind: Literal["ready", "building", "off"]
+    detail: str
+    """How far it is, or why it is off and what to do next."""
+
+
+def state() -> State:
+    if is_ready():
+        return State("ready", "")
+    try:
+        noted = json.loads((NOTES / "state").read_text())
+        kind, pid, start, text = noted["kind"], noted["pid"], noted["start"], noted["text"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return State("off", f"llama.cpp is not built; {NEXT}")
+    if kind == "failed":
+        return State("off", f"{text}; the whole of it: {NOTES / 'log'}; {NEXT} anew")
+    if processes.start_time(pid) != start:
+        return State("off", f"its build was broken off; {NEXT}, going on where it was")
+    return State("building", f"{text}{_progress()}")
+
+
+def is_ready() -> bool:
+    return (FOLDER / "ready").is_file()
+
+
+def use() -> None:
+    """Let this process import llama.cpp. Raises ImportError later, where it is not there."""
+    packages = str(FOLDER / "packages")
+    if packages not in sys.path:
+        sys.path.append(packages)  # last: what both have is ours
+
+
+def _progress() -> str:
+    """How many steps the compiler has done, which ninja tells as it goes."""
+    try:
+        with (NOTES / "log").open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 20_000))
+            steps = re.findall(rb"\[(\d+)/(\d+)\]", file.read())
+    except OSError:
+        return ""
+    done, total = map(int, steps[-1]) if steps else (0, 0)
+    return f", {100 * done // total} % of llama.cpp compiled" if total else ""
+
+
+def shipped(name: str) -> Path | None:
+    """A default model, if it is there."""
+    path = Path(MODELS / name)
+    return path if path.is_file() else None
