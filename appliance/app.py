@@ -23,6 +23,7 @@ from appliance.api.guards import known_parameters, room_to_write
 from appliance.api.lane import Lane
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import (
+    ai,
     api_keys,
     audit,
     auth,
@@ -109,6 +110,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             dead_letters.router,
             system.router,
             webhooks.router,
+            ai.router,
             form_pages.router,
             *pages.handlers,
         ],

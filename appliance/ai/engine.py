@@ -96,4 +96,8 @@ class Engine(Protocol):
 
 
 class ModelFault(Exception):
-    """Told to whoever asked; its words say what is wrong and what to do next."""
+    """A model cannot be used. Its words say what is wrong and what to do next."""
+
+
+class Refused(ModelFault):
+    """The model is well, but what was asked of it cannot be done: it is too long, say."""

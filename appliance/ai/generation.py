@@ -13,7 +13,7 @@ import llama_cpp
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 
-from appliance.ai.engine import Message, ModelFault, Piece, Usage
+from appliance.ai.engine import Message, ModelFault, Piece, Refused, Usage
 from appliance.ai.llama import Context, Weights
 
 
@@ -51,7 +51,7 @@ def prompt(weights: Weights, messages: Sequence[Message]) -> list[int]:
     try:
         rest = formatter(messages=told).prompt
     except Exception as fault:  # whatever a template of somebody else's raises
-        raise ModelFault(f"the chat template of {weights.path} refuses these messages: {fault}") from None
+        raise Refused(f"the chat template of {weights.path} refuses these messages: {fault}") from None
     tokens: list[int] = []
     for message, mark in zip(messages, marks, strict=True):
         if mark in rest:  # a template may leave a role out
@@ -64,14 +64,12 @@ def generate(context: Context, messages: Sequence[Message], wish: Wish) -> Itera
     """Empty pieces while the prompt is being worked on, then the answer as it comes."""
     tokens = prompt(context.weights, messages)
     if len(tokens) >= context.room:
-        raise ModelFault(
-            f"the messages have {len(tokens)} tokens, and the context has room for {context.room}"
-        )
+        raise Refused(f"the messages have {len(tokens)} tokens, and the context has room for {context.room}")
     cached = 0
-    for place, done in enumerate(context.feed(tokens)):
-        cached = done if place == 0 else cached
-        yield Piece("", None, Usage(done, cached, 0))
-    with _sampler(context.weights, wish) as sampler:
+    with _sampler(context.weights, wish) as sampler:  # first, since it may be refused
+        for place, done in enumerate(context.feed(tokens)):
+            cached = done if place == 0 else cached
+            yield Piece("", None, Usage(done, cached, 0))
         yield from _answer(context, sampler, wish, Usage(len(tokens), cached, 0))
 
 
@@ -157,8 +155,8 @@ def _grammar(weights: Weights, schema: Mapping[str, Any]) -> Any:
     try:
         rules = json_schema_to_gbnf(json.dumps(schema))
     except Exception as fault:  # its errors are of every kind
-        raise ModelFault(f"no grammar can be made of this JSON Schema: {fault}") from None
+        raise Refused(f"no grammar can be made of this JSON Schema: {fault}") from None
     found = llama_cpp.llama_sampler_init_grammar(weights.vocabulary, rules.encode(), b"root")
     if not found:
-        raise ModelFault("no grammar can be made of this JSON Schema")
+        raise Refused("no grammar can be made of this JSON Schema")
     return found

@@ -6,6 +6,7 @@ asks for `Models` of `appliance.ai.models`. Calls are made from one thread.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from collections import deque
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.ai.breaks import Breaks
-from appliance.ai.engine import ModelFault
+from appliance.ai.engine import ModelFault, Refused
 from appliance.ai.memory import BATCH
 
 # Threads of OpenMP spin while they wait for each other; on a host that does other work too, they wait for one
@@ -38,8 +39,23 @@ def _listen(level: int, text: bytes, _: Any) -> None:
         _heard.append(text.decode("utf-8", "replace").strip())
 
 
-_listener = llama_cpp.llama_log_callback(_listen)  # kept: the library calls it for as long as it lives
-llama_cpp.llama_log_set(_listener, ctypes.c_void_p(0))
+_listener = llama_cpp.llama_log_callback(_listen)
+# In the middle of a graph nothing of Python may be called: a signal handler would run in there, and what it
+# raises would be lost. There, complaints are told to abs(3), which does nothing with them.
+_deaf = ctypes.cast(ctypes.CDLL(None).abs, llama_cpp.llama_log_callback)
+
+
+@contextlib.contextmanager
+def _hearing() -> Iterator[None]:
+    _heard.clear()
+    llama_cpp.llama_log_set(_listener, ctypes.c_void_p(0))
+    try:
+        yield
+    finally:
+        llama_cpp.llama_log_set(_deaf, ctypes.c_void_p(0))
+
+
+llama_cpp.llama_log_set(_deaf, ctypes.c_void_p(0))
 llama_cpp.llama_backend_init()
 
 
@@ -55,9 +71,9 @@ class Weights:
         params.n_gpu_layers = 0
         # Repacked weights would be a second copy in memory, which cannot be given back when it runs short.
         params.use_extra_bufts = False
-        _heard.clear()
         self.path = path
-        self.pointer: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+        with _hearing():
+            self.pointer: Any = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             said = _heard[0] if _heard else "no reason is given"
             raise ModelFault(f"{path} cannot be loaded: {said}; next: appliance model check {path}")
@@ -76,7 +92,7 @@ class Weights:
         found = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocabulary, raw, len(raw), found, room, beginning, special)
         if count < 0:
-            raise ModelFault(f"a text of {len(raw)} bytes has more than {room} tokens")
+            raise Refused(f"a text of {len(raw)} bytes has more than {room} tokens")
         return list(found[:count])
 
     def piece(self, token: int) -> bytes:
@@ -129,7 +145,8 @@ class Context:
             params.embeddings = True
             params.n_outputs_max = params.n_batch
         self._batch_size = int(params.n_batch)
-        self.pointer: Any = llama_cpp.llama_init_from_model(weights.pointer, params)
+        with _hearing():
+            self.pointer: Any = llama_cpp.llama_init_from_model(weights.pointer, params)
         if not self.pointer:
             said = _heard[-1] if _heard else "no reason is given"
             raise ModelFault(
@@ -157,7 +174,7 @@ class Context:
         are more than there is room for.
         """
         if len(tokens) > self.room:
-            raise ModelFault(f"{len(tokens)} tokens are more than the {self.room} of the context")
+            raise Refused(f"{len(tokens)} tokens are more than the {self.room} of the context")
         kept = min(_common(self.held, tokens), len(tokens) - 1)
         self.forget(kept)
         yield kept

@@ -86,6 +86,7 @@ class Models:
                 rows = np.zeros((len(texts), row.size), dtype=np.float32)
             rows[place] = row / (np.linalg.norm(row) or 1.0)
             self.counts.embedded += 1
+            self.counts.prompt += len(tokens)
         self.used = self._now()
         return rows
 

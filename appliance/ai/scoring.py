@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from appliance.ai.engine import ModelFault, Scores, Usage
+from appliance.ai.engine import Refused, Scores, Usage
 from appliance.ai.llama import Context
 from appliance.ai.memory import BATCH, SEQUENCES
 
@@ -26,7 +26,7 @@ def score(context: Context, prefix: str, rests: Sequence[str], labels: Sequence[
     head = weights.tokens(prefix, beginning=True)
     tails = [(place, weights.tokens(rest)) for place, rest in enumerate(rests)]
     if not all(wanted) or not all(tokens for _, tokens in tails):
-        raise ModelFault("a label or a text to score is empty")
+        raise Refused("a label or a text to score is empty")
     cached = len(head)
     if context.held != head:
         cached, *_ = context.feed(head)
@@ -44,7 +44,7 @@ def _groups(tails: Sequence[_Rest], room: int, longest: int) -> Iterator[list[_R
     for place, tokens in sorted(tails, key=lambda tail: len(tail[1])):
         size = len(tokens) + longest
         if size > min(room, BATCH):
-            raise ModelFault(
+            raise Refused(
                 f"a text of {len(tokens)} tokens is too long to score: {min(room, BATCH) - longest} fit"
             )
         if group and (len(group) == SEQUENCES - 1 or taken + size > min(room, BATCH)):

@@ -11,6 +11,7 @@ from appliance import addresses, logs
 from appliance.queue.engine import connect
 from appliance.queue.metrics import QueueCollector
 from appliance.settings import Settings
+from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 
 log = logs.get(__name__)
@@ -23,6 +24,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     redis = connect(asked)
     registry.register(QueueCollector(redis))
     registry.register(TallyCollector(redis))
+    registry.register(AiCollector(redis))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

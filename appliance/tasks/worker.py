@@ -1,4 +1,6 @@
-"""The pools `worker-high` and `worker-default`: the queues they serve, what their processes start with."""
+"""The pools `worker-high`, `worker-default` and `worker-ai`: the queues they serve, what their
+processes start with.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +14,30 @@ from appliance.queue.pool import Pool
 from appliance.queue.worker import work
 from appliance.settings import Settings
 from appliance.stores import mongo
-from appliance.tasks import exports, imports, notices, process, pruning, webhooks
+from appliance.tasks import ai, exports, imports, notices, process, pruning, webhooks
 
-QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default")}
+QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (ai, exports, imports, notices, pruning, webhooks)
 """Importing them registers their tasks."""
 
 
 def consume(name: str, asked: Settings, count: int) -> None:
-    """`count` processes. Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
+    """`count` processes, for models one. Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
 
     def open_storage() -> LeasedStorage:
         return open_queue(connect(asked)).storage
 
     def main(worker: str) -> None:
-        work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage)
+        rest = ai.prepare(asked) if name == "worker-ai" else _rest
+        work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage, rest)
 
     path = Paths(asked.data).beat(name)
-    Pool(name, count, main, open_storage, lambda: processes.beat(path)).run()
+    size = 1 if name == "worker-ai" else count  # there, the number is that of a model's threads
+    Pool(name, size, main, open_storage, lambda: processes.beat(path)).run()
+
+
+def _rest() -> None: ...
 
 
 def _is_outage(fault: BaseException) -> bool:

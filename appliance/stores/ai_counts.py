@@ -1,0 +1,72 @@
+"""What models have done, counted for Prometheus: in Redis, so that no process's end loses any of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import RedisError
+
+_KEY = "appliance:ai:counts"
+_LOADED = "appliance:ai:loaded"
+_COUNTERS = {
+    "loads": "Models loaded",
+    "load_seconds": "What loading them took",
+    "prompt_tokens": "Tokens of prompts, cached ones included",
+    "cached_tokens": "Tokens of prompts that were in the cache from before",
+    "generated_tokens": "Tokens generated",
+    "prompt_seconds": "What working on prompts took",
+    "generate_seconds": "What generating took",
+    "scored": "Texts whose labels were scored",
+    "embedded": "Texts whose vectors were made",
+    "refused": "Questions that were told to come back, since too many waited",
+    "hung_up": "Answers that were broken off because nobody waited for them any more",
+}
+_ALIVE = 90
+"""Seconds that a worker counts as having a model loaded, after it last said so."""
+
+
+async def add(redis: AsyncRedis, counts: Mapping[str, float]) -> None:
+    """Redis being away is no matter."""
+    with contextlib.suppress(RedisError, OSError):
+        async with redis.pipeline(transaction=False) as pipe:
+            for name, count in counts.items():
+                if count:
+                    pipe.hincrbyfloat(_KEY, name, count)
+            await pipe.execute()
+
+
+async def set_loaded(redis: AsyncRedis, loaded: bool) -> None:
+    """Whether a model is in memory; to be said again within a minute."""
+    with contextlib.suppress(RedisError, OSError):
+        await redis.set(_LOADED, int(loaded), ex=_ALIVE)
+
+
+class AiCollector(Collector):
+    """Reads Redis at each scrape; tells nothing while it does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+
+    def describe(self) -> Iterator[Metric]:
+        """Names without asking Redis: registering must not need one."""
+        yield from _metrics({}, 0)
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            found, loaded = self._redis.hgetall(_KEY), self._redis.get(_LOADED)
+        except (RedisError, OSError):
+            return
+        yield from _metrics({name.decode(): float(value) for name, value in found.items()}, int(loaded or 0))
+
+
+def _metrics(counts: Mapping[str, float], loaded: int) -> Iterator[Metric]:
+    for name, told in _COUNTERS.items():
+        yield CounterMetricFamily(f"appliance_ai_{name}", told, value=counts.get(name, 0))
+    yield GaugeMetricFamily("appliance_ai_loaded", "1 while a model is in memory", value=loaded)
