@@ -86,6 +86,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     _add_users(commands)
     _add_secrets(commands)
     _add_queues(commands)
+    _add_models(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
@@ -155,6 +156,17 @@ def _add_queues(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     purge = _add(queues, "purge", _queue_purge, "cancel what waits on a queue, for good")
     purge.add_argument("queue", metavar="QUEUE", help="high, default or batched")
     purge.add_argument("--yes", action="store_true", help="without being asked")
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = _group(commands, "model", "language models: which there are and which are used")
+    _add_json(_add(models, "list", _model_list, "the files that are known, and what each is used for"))
+    use = _add(models, "use", _model_use, "use this one from the next reload on")
+    use.add_argument("file", metavar="FILE", help="a GGUF file, or the name of one that is listed")
+    check = _add(models, "check", _model_check, "is it a model, is it whole, does it fit; exit 1 when not")
+    check.add_argument("file", metavar="FILE", nargs="?", help="default: those that are used")
+    _add_json(check)
+    _add_json(_add(models, "bench", _model_bench, "how fast those that are used are on this machine"))
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -311,6 +323,30 @@ def _queue_purge(chosen: argparse.Namespace) -> int:
     from appliance.ops import queues
 
     return queues.purge(chosen.queue, sure=chosen.yes)
+
+
+def _model_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import models
+
+    return models.show(as_json=chosen.json)
+
+
+def _model_use(chosen: argparse.Namespace) -> int:
+    from appliance.ops import models
+
+    return models.use(chosen.file)
+
+
+def _model_check(chosen: argparse.Namespace) -> int:
+    from appliance.ops import models
+
+    return models.check(chosen.file, as_json=chosen.json)
+
+
+def _model_bench(chosen: argparse.Namespace) -> int:
+    from appliance.ops import models
+
+    return models.bench(as_json=chosen.json)
 
 
 def _secrets_list(chosen: argparse.Namespace) -> int:

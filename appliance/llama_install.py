@@ -21,7 +21,7 @@ MODELS = FOLDER / "models"
 NOTES = HOME / "build" / "ai"
 """Of a build: `state`, and `log` with all that it said."""
 CHAT, EMBEDDING = "smollm2-135m-instruct-q4_1.gguf", "all-minilm-l6-v2-q8_0.gguf"
-NEXT = "next: ./scripts/ai builds it"
+NEXT = "next: ./scripts/ai builds it" if (HOME / "scripts" / "ai").exists() else "this image comes without it"
 
 
 class State(NamedTuple):

@@ -1,20 +1,21 @@
 """What the rest asks of the models on this machine. `appliance.ai.llama` does it, in worker-ai alone.
 
 Functions that need a model take one of these methods as a callable, so that they know nothing of llama.cpp.
-Nothing here is imported from llama.cpp, so this module costs whoever names its types nothing.
+Neither llama.cpp nor NumPy is imported here, so this module costs whoever names its types nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+Vectors: TypeAlias = "NDArray[np.float32]"
 """(n, dimensions): one row a text, each of length 1, so that a dot product is the cosine."""
-Scores = NDArray[np.float64]
+Scores: TypeAlias = "NDArray[np.float64]"
 """Natural logarithms of probabilities."""
 Role = Literal["system", "user", "assistant"]
 

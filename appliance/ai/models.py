@@ -10,50 +10,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from appliance.ai import gguf, memory
+from appliance.ai.chosen import EMBEDDED, Chosen, Counts
 from appliance.ai.engine import Message, ModelFault, Piece, Scores, Usage, Vectors
 from appliance.ai.memory import SCORING, SEQUENCES
 
 if TYPE_CHECKING:
     from appliance.ai.breaks import Breaks
     from appliance.ai.llama import Context, Weights
-
-EMBEDDED = 256
-"""Tokens of a text that its vector is made of; MiniLM was trained on no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What to run. `None`: there is none, and what needs it says so."""
-
-    chat: Path | None
-    embedding: Path | None
-    context: int
-    """Tokens at most."""
-    memory: int
-    """Bytes that there are for all of it."""
-    threads: int
-
-
-@dataclass(slots=True)
-class Counts:
-    """Since the process began."""
-
-    loads: int = 0
-    load_seconds: float = 0.0
-    prompt: int = 0
-    cached: int = 0
-    generated: int = 0
-    scored: int = 0
-    embedded: int = 0
-    prompt_seconds: float = 0.0
-    generate_seconds: float = 0.0
 
 
 class Models:

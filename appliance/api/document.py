@@ -123,6 +123,7 @@ def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
         del operation["parameters"]
     guards = set(handler.resolve_guards())
     _mend_responses(operation, guarded=bool(guards & {signed_in, admin_only, perhaps_signed_in}))
+    _mend_stream(operation)
     if "If-None-Match" in examples.headers_of(name):
         operation["responses"]["304"] = {"description": "What If-None-Match names is current"}
     for status, response in operation["responses"].items():
@@ -175,6 +176,12 @@ def _mend_responses(operation: Json, *, guarded: bool) -> None:
         if FILE in told:  # whichever of the formats was asked for
             responses[str(status)]["content"] = {each: {"schema": _BINARY} for each in MEDIA_TYPES.values()}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _mend_stream(operation: Json) -> None:
+    """Its answer comes whole, or as it is made."""
+    if operation["operationId"] == "createChatCompletion":
+        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
 
 
 def _any_of(schema: Json) -> None:

@@ -34,6 +34,9 @@ BODIES: dict[str, Any] = {
     "CreateWebhook": {"url": "https://example.org/hook", "events": ["response.created"]},
     "ChangeWebhook": {"status": "active"},
     "StartExport": {"format": "xlsx", "time_zone": "Europe/Berlin", "from": "2026-01-01T00:00:00Z"},
+    "ChatRequest": {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20},
+    "StartAnalysis": {"since": "2026-01-01T00:00:00Z"},
+    "EmbeddingsRequest": {"input": ["The staff was friendly."]},
     "Bulk": {"response_ids": ["01a20e67f86975fe865bfcd83881"], "action": "tag", "value": "seen"},
 }
 """By the name of the shape; a test sees to it that every body has one and that it is valid."""
@@ -93,7 +96,7 @@ HEADERS = {
 _READ_BY = {
     "Idempotency-Key": (
         "create_form import_form duplicate_form create_link submit create_user create_key create_webhook "
-        "start_export import_responses"
+        "start_export import_responses analyze_form"
     ),
     "If-Match": (
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "

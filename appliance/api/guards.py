@@ -41,6 +41,12 @@ async def admin_only(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Forbidden("Only an admin may do this.")
 
 
+async def may_ask_models(connection: Connection, handler: BaseRouteHandler) -> None:
+    """After `signed_in`. Raises Forbidden for those who only look at what others share."""
+    if not connection.scope["user"].may_ask_models:
+        raise Forbidden("Only editors, analysts and admins may ask the models.")
+
+
 async def perhaps_signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
     """Sets the caller, or None where no token came along. A token that is wrong is refused all the same."""
     token = _bearer(connection)

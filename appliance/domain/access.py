@@ -52,6 +52,10 @@ class Caller:
         return self.scopes is None or scope in self.scopes
 
     @property
+    def may_ask_models(self) -> bool:
+        return not self.roles.isdisjoint({"admin", "editor", "analyst"})
+
+    @property
     def may_create_forms(self) -> bool:
         return not self.roles.isdisjoint({"admin", "editor"})
 

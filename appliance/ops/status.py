@@ -14,6 +14,7 @@ from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
 from appliance.runtime import place
+from appliance.services import ai_models
 from appliance.settings import Settings
 from appliance.stores import programs as stores
 
@@ -45,6 +46,7 @@ def collect(here: Settings) -> dict[str, Any]:
         "data": str(chosen.data),
         "doors": doors(chosen),
         "database": describe_database(chosen),
+        "ai": asdict(ai_models.condition(chosen)),
     }
     try:
         programs = supervisor.ask(paths)
@@ -114,6 +116,7 @@ def _print(report: dict[str, Any]) -> None:
     print(f"data      {report['data']}")
     print(f"doors     {'  '.join(report['doors'])}")
     print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
+    print(f"AI        {_ai(report['ai'])}")
     if report["ready"] is not None:
         print(f"ready     {_readiness(report['ready'])}")
     if report["programs"]:
@@ -145,6 +148,12 @@ def _print_programs(programs: list[dict[str, Any]]) -> None:
             for row in programs
         ],
     )
+
+
+def _ai(ai: dict[str, Any]) -> str:
+    if ai["kind"] == "ready":
+        return f"ready; {ai['chat']} answers, {ai['embedding']} makes vectors"
+    return f"{ai['kind']}: {ai['detail']}"
 
 
 def _readiness(ready: dict[str, Any]) -> str:

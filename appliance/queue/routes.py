@@ -21,6 +21,7 @@ class Route(NamedTuple):
 
 
 ROUTES: dict[str, Route] = {
+    "analyze": Route("batched", retries=3, soft=300, hard=330),
     "chat": Route("batched", retries=0, soft=300, hard=330),
     "deliver_webhook": Route("default", retries=10, soft=30, hard=45),
     "embed": Route("batched", retries=0, soft=300, hard=330),

@@ -24,7 +24,7 @@ from redis.exceptions import MaxConnectionsError, RedisError
 from appliance import llama_install
 from appliance.clock import new_id
 from appliance.domain.access import Caller
-from appliance.errors import BadRequest, FieldError, Forbidden, NotFound, TooMany, Unavailable
+from appliance.errors import FieldError, Invalid, NotFound, TooMany, Unavailable
 from appliance.queue import scripts, status
 from appliance.queue.engine import PREFIX
 from appliance.queue.scripts import Job
@@ -82,14 +82,12 @@ def _model(choice: Choice) -> shapes.Model:
     return shapes.Model(id=choice.name, created=int(choice.path.stat().st_mtime))
 
 
-def _choose(context: Context, caller: Caller, purpose: Purpose, wanted: str) -> str:
-    """The model's name. Raises Forbidden, NotFound, Unavailable while there is none."""
-    if caller.roles.isdisjoint({"admin", "editor", "analyst"}):
-        raise Forbidden("Only editors, analysts and admins may ask the models.")
+def _choose(context: Context, purpose: Purpose, wanted: str) -> str:
+    """The model's name. Raises NotFound, Invalid, Unavailable while there is none."""
     state, choice = llama_install.state(), _find(context, purpose)
     if wanted and (choice is None or wanted != choice.name):
         get_model(context, wanted)
-        raise BadRequest(
+        raise Invalid(
             "This model is made for something else.", errors=[FieldError("/model", f"not for {purpose}")]
         )
     if state.kind == "building":
@@ -105,8 +103,8 @@ def _choose(context: Context, caller: Caller, purpose: Purpose, wanted: str) -> 
 
 
 def ask_chat(context: Context, caller: Caller, asked: shapes.ChatRequest) -> Question:
-    """Raises BadRequest, Forbidden, NotFound, Unavailable. Nothing is sent yet."""
-    model = _choose(context, caller, "chat", asked.model)
+    """Raises Invalid, NotFound, Unavailable. Nothing is sent yet."""
+    model = _choose(context, "chat", asked.model)
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     wish = {
         "most": asked.max_completion_tokens or asked.max_tokens or _TOKENS,
@@ -128,13 +126,13 @@ def _schema(asked: shapes.ResponseFormat | None) -> dict[str, Any] | None:
         return {"type": "object"}
     if asked.json_schema is None or not asked.json_schema.schema:
         fault = FieldError("/response_format/json_schema", "a schema is needed")
-        raise BadRequest("The body has not the expected shape.", errors=[fault])
+        raise Invalid("There is no schema to hold the answer to.", errors=[fault])
     return asked.json_schema.schema
 
 
 def ask_vectors(context: Context, caller: Caller, asked: shapes.EmbeddingsRequest) -> Question:
-    """Raises BadRequest, Forbidden, NotFound, Unavailable. Nothing is sent yet."""
-    model = _choose(context, caller, "embedding", asked.model)
+    """Raises Invalid, NotFound, Unavailable. Nothing is sent yet."""
+    model = _choose(context, "embedding", asked.model)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     return _question("embed", {"texts": texts}, caller, model, ahead=True)
 
@@ -150,7 +148,7 @@ def _question(task: str, arguments: dict[str, Any], caller: Caller, model: str, 
 async def answers(context: Context, question: Question) -> AsyncGenerator[Said | dict[str, Any] | None]:
     """What the worker says as it goes on, None after some silence, and last the task's result.
 
-    Whoever stops listening has the task cancelled. Raises TooMany when too many wait, BadRequest for what
+    Whoever stops listening has the task cancelled. Raises TooMany when too many wait, Invalid for what
     the model refuses, Unavailable when the model cannot be used, the task was cancelled, or Redis is
     away.
     """
@@ -199,7 +197,7 @@ async def _hear(channel: PubSub) -> Said | None:
 
 
 async def _ended(context: Context, question: Question) -> dict[str, Any] | None:
-    """The result, once there is one. Raises BadRequest, Unavailable."""
+    """The result, once there is one. Raises Invalid, Unavailable."""
     known = await status.find(context.redis, question.job.id)
     if known is None:
         raise Unavailable("The queue has lost the question; ask again.")
@@ -210,7 +208,7 @@ async def _ended(context: Context, question: Question) -> dict[str, Any] | None:
     result: dict[str, Any] = known.result
     if "fault" in result:
         if result["refused"]:
-            raise BadRequest(f"The model cannot do this: {result['fault']}.")
+            raise Invalid(f"The model cannot do this: {result['fault']}.")
         why = result["fault"] if question.tells_all else "its operator finds in the log of worker-ai why"
         raise Unavailable(f"The model cannot be used: {why}.", retry_after=60)
     return result

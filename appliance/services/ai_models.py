@@ -12,7 +12,11 @@ from typing import Literal
 
 from appliance import llama_install, plan
 from appliance.addresses import Paths
-from appliance.ai.models import Chosen
+from appliance.ai import gguf, memory
+from appliance.ai.chosen import EMBEDDED, Chosen
+from appliance.ai.engine import ModelFault
+from appliance.ai.gguf import Header
+from appliance.ai.memory import Need
 from appliance.settings import Settings
 
 Purpose = Literal["chat", "embedding"]
@@ -82,3 +86,49 @@ def digest(path: Path) -> str:
     """SHA-256 of the file, read once; some seconds for gigabytes. Raises OSError."""
     found = path.stat()
     return _digest(path, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Of AI as a whole: ready, building, or off and why, with the command that mends it."""
+
+    kind: Literal["ready", "building", "off"]
+    detail: str
+    chat: str | None
+    embedding: str | None
+
+
+def condition(settings: Settings) -> Condition:
+    """As `status` tells it: files are looked at, and no model is loaded."""
+    installed = llama_install.state()
+    chat, embedding = find(settings, "chat"), find(settings, "embedding")
+    names = (chat.name if chat else None, embedding.name if embedding else None)
+    if installed.kind != "ready":
+        return Condition(installed.kind, installed.detail, *names)
+    for choice in (chat, embedding):
+        if choice is None:
+            return Condition("off", f"a model is missing; {llama_install.NEXT}", *names)
+        try:
+            judge(settings, choice.path)
+        except ModelFault as fault:
+            return Condition("off", f"{fault} (chosen by {choice.by})", *names)
+    return Condition("ready", "", *names)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Of a file that can be used: with how many tokens of context, and what that takes."""
+
+    header: Header
+    context: int
+    need: Need
+    memory: int
+    """Bytes that worker-ai may have."""
+
+
+def judge(settings: Settings, path: Path) -> Judgement:
+    """Raises ModelFault for what is no model, is broken, or does not fit."""
+    header, given = gguf.read(path), chosen(settings)
+    wanted = EMBEDDED if header.is_embedder else settings.ai_context
+    context = memory.fitting_context(header, given.memory, wanted)
+    return Judgement(header, context, memory.need(header, context), given.memory)

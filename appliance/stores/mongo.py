@@ -100,6 +100,7 @@ async def prepare(db: Database) -> None:
     await db.partials.create_index([("state", 1), ("updated_at", 1)])
     await db.exports.create_index([("owner", 1), ("expires_at", 1)])
     await db.exports.create_index("expires_at")
+    await db.ai_results.create_index([("form_id", 1), ("seq", 1)], unique=True)
     rows = db.responses
     await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)
     await rows.create_index([("form_id", 1), ("kv", 1), ("seq", 1)])

@@ -18,7 +18,7 @@ from appliance.clock import utc_now
 from appliance.domain import event
 from appliance.errors import Conflict, NotFound
 from appliance.queue.scripts import Job
-from appliance.stores import audit, outbox, pages, quotas
+from appliance.stores import ai_results, audit, outbox, pages, quotas
 from appliance.stores.mongo import Database, Document
 from appliance.stores.responses import terms_with_status
 from appliance.stores.transactions import Overtaken, Session, together
@@ -113,6 +113,8 @@ async def _write(db: Database, session: Session, wanted: list[_Edit], actor: str
     history = [_before(edit.row, actor, now) for edit in wanted]
     if done.matched_count == len(wanted):
         await db.response_history.insert_many(history, session=session)
+        if gone := [edit.row["_id"] for edit in wanted if edit.fields.get("status") == "deleted"]:
+            await ai_results.forget(db, session, gone)
     return done.matched_count
 
 

@@ -160,13 +160,13 @@ def test_vectors(client: openai.OpenAI) -> None:
     "change, status",
     [
         ({"model": "gpt-99"}, 404),
-        ({"model": EMBEDDING}, 400),
+        ({"model": EMBEDDING}, 422),
         ({"messages": []}, 400),
         ({"n": 2}, 400),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400),
-        ({"messages": [{"role": "user", "content": "word " * 9000}]}, 400),
-        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "#/nowhere"}}}}, 400),
-        ({"response_format": {"type": "json_schema"}}, 400),
+        ({"messages": [{"role": "user", "content": "word " * 9000}]}, 422),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "#/nowhere"}}}}, 422),
+        ({"response_format": {"type": "json_schema"}}, 422),
     ],
     ids=["model", "purpose", "empty", "choices", "tools", "too long", "no schema", "schema missing"],
 )
@@ -178,8 +178,7 @@ def test_what_cannot_be_done_is_refused(
         body = {"model": CHAT, "messages": HELLO, "stream": stream, **change}
         answer = http.post("/v1/chat/completions", json=body)
     if stream and answer.status_code == 200:  # a busy model refused it after the answer had begun
-        assert status == 400
-        assert '"code":400' in answer.text
+        assert f'"code":{status}' in answer.text
         return
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

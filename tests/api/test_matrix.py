@@ -57,6 +57,9 @@ GET    FORM/files/{file_id}                  401 200 200 200 404 401 403 200
 GET    FORM/export                           401 200 200 200 404 401 403 200
 POST   FORM/exports                          401 202 202 202 404 401 403 202
 GET    FORM/links                            401 200 403 403 404 401 403 200
+POST   FORM/analyze                          401 202 403 202 404 401 403 202
+GET    FORM/insights                         401 404 404 404 404 401 403 404
+GET    FORM/insights/responses               401 200 200 200 404 401 403 200
 POST   FORM/links                            401 201 403 403 404 401 403 201
 DELETE FORM/links/{link_id}                  401 204 403 403 404 401 403 204
 GET    FORM/partial/{token}                  401 200 403 200 404 401 403 200
@@ -102,6 +105,10 @@ POST   HOOK/test                             401 200 404 404 404 401 403 200
 GET    HOOK/deliveries                       401 200 404 404 404 401 403 200
 POST   HOOK/deliveries/DELIVERY/redeliver    401 202 404 404 404 401 403 202
 POST   /api/v1/webhooks/deliveries/DELIVERY/redeliver 401 202 404 404 404 401 403 202
+POST   /v1/chat/completions                  401 400 403 400 400 401 403 400
+POST   /v1/embeddings                        401 400 403 400 400 401 403 400
+GET    /v1/models                            401 200 200 200 200 401 403 200
+GET    /v1/models/{model}                    401 404 404 404 404 401 403 404
 POST   /auth/forgot                          409 409 409 409 409 409 409 409
 POST   /auth/login                           200 200 200 200 200 200 200 200
 POST   /auth/logout                          401 204 204 204 204 401 403 204
@@ -126,6 +133,7 @@ BODIES: dict[str, Any] = {
     f"PUT {FORM}/shares": {"shares": []},
     f"POST {FORM}/links": {"single_use": True},
     f"POST {FORM}/exports": {"format": "csv"},
+    f"POST {FORM}/analyze": {},
     f"POST {FORM}/responses": {"data": {"name": "Ada"}},
     f"PUT {FORM}/partial/{{token}}": {"data": {"name": "A"}},
     f"POST {FORM}/responses/bulk": {"response_ids": ["{response_id}"], "action": "tag", "value": "seen"},
@@ -188,6 +196,7 @@ class World:
             "user_id": self.user_ids["eve"],
             "unique": unique("user"),
             "queue": "batched",
+            "model": "not one of ours",
             "token": new_token(),
         }
         if "{file_id}" in operation:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.queue.engine import PREFIX
-from appliance.queue.scripts import Claim
+from appliance.queue.scripts import Claim, Job
 from appliance.queue.states import Verdict
 from tests.queue.conftest import LEASE, Engine
 from tests.runtime.servers import until
@@ -27,6 +27,17 @@ def test_a_task_is_made_once_and_runs_once(engine: Engine) -> None:
     assert json.loads(task["result"]) == "marked"
     assert 3500 < engine.redis.ttl(f"{PREFIX}task:a") <= 3600
     assert len(engine.begun("a")) == 1
+
+
+def test_what_somebody_waits_for_goes_ahead_in_its_own_order(engine: Engine) -> None:
+    storage = engine.storage
+    for task_id, ahead in (("a", False), ("b", True), ("c", False), ("d", True), ("e", True)):
+        assert storage.send(Job(task_id, "mark", {}, ahead=ahead))
+    order = []
+    while claim := storage.claim("me", ["default"]):
+        order.append(claim.id)
+        assert storage.commit(claim, "me", Verdict("completed"))
+    assert order == ["b", "d", "e", "a", "c"]
 
 
 def test_the_task_of_a_killed_child_runs_again_at_once(engine: Engine) -> None:

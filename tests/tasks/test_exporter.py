@@ -11,6 +11,7 @@ from appliance import addresses
 from appliance.queue import scripts
 from appliance.queue.metrics import BOUNDS, QueueCollector
 from appliance.settings import HOME
+from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from tests.api.forms import publish, submit
 from tests.api.tasks import paused, until_status
@@ -77,6 +78,7 @@ def test_every_metric_is_documented() -> None:
     told = set(re.findall(r"^\| `(appliance_\w+)", text, re.MULTILINE))
     families = [
         *QueueCollector.describe(QueueCollector.__new__(QueueCollector)),
+        *AiCollector.describe(AiCollector.__new__(AiCollector)),
         *TallyCollector.describe(TallyCollector.__new__(TallyCollector)),
     ]
     names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}

@@ -1,4 +1,4 @@
-"""The models of this machine, behind OpenAI's paths."""
+"""The models of this machine: behind OpenAI's paths, and for the responses of a form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from litestar import Response, Router, get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from appliance.api.answers import PRIVATE, documented, ok
-from appliance.api.guards import signed_in
+from appliance.api.answers import PRIVATE, accepted, documented, ok
+from appliance.api.guards import may_ask_models, signed_in
+from appliance.api.paging import Cursor, Limit
+from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
 from appliance.errors import Problem
-from appliance.services import ai
+from appliance.services import ai, analysis
 from appliance.services import ai_shapes as shapes
+from appliance.services.analysis_shapes import Insights, ResponseInsights, StartAnalysis
+from appliance.services.background import Accepted
 from appliance.stores.ai_turns import Said
 
 _FIRST = 5.0
@@ -50,8 +54,8 @@ async def get_model(
     "/chat/completions",
     scope="ai",
     status_code=200,
-    guards=[signed_in],
-    responses=documented(400, 401, 403, 404, 413, 415, s200=shapes.ChatCompletion),
+    guards=[signed_in, may_ask_models],
+    responses=documented(400, 401, 403, 404, 413, 415, 422, s200=shapes.ChatCompletion),
 )
 async def create_chat_completion(request: ApiRequest, data: shapes.ChatRequest) -> Response[Any]:
     """An answer to a conversation, whole or, with `stream`, as server-sent events. 429 when too many wait."""
@@ -69,8 +73,8 @@ async def create_chat_completion(request: ApiRequest, data: shapes.ChatRequest) 
     "/embeddings",
     scope="ai",
     status_code=200,
-    guards=[signed_in],
-    responses=documented(400, 401, 403, 404, 413, 415, s200=shapes.Embeddings),
+    guards=[signed_in, may_ask_models],
+    responses=documented(400, 401, 403, 404, 413, 415, 422, s200=shapes.Embeddings),
 )
 async def create_embeddings(request: ApiRequest, data: shapes.EmbeddingsRequest) -> Response[Any]:
     """The vectors of up to 256 texts, each of length 1."""
@@ -170,6 +174,50 @@ def _event(body: Any) -> bytes:
     return b"data: %b\n\n" % msgspec.json.encode(body)
 
 
+@post(
+    "/{form_id:str}/analyze",
+    tags=["ai"],
+    scope="ai",
+    status_code=202,
+    guards=[signed_in, may_ask_models],
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 422, s202=Accepted),
+)
+async def analyze_form(request: ApiRequest, form_id: FormId, data: StartAnalysis) -> Response[bytes]:
+    """Have the free text of responses read. What has not changed since it was read is not read again."""
+    promised, replayed = await analysis.start(
+        request.context, request.signed_in, form_id, data, request.idempotency_key()
+    )
+    return accepted(promised, replayed=replayed)
+
+
+@get(
+    "/{form_id:str}/insights",
+    tags=["ai"],
+    scope="ai",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, s200=Insights),
+)
+async def get_insights(request: ApiRequest, form_id: FormId) -> Response[bytes]:
+    """What the last analysis found in all responses together."""
+    return ok(await analysis.of_form(request.context, request.signed_in, form_id))
+
+
+@get(
+    "/{form_id:str}/insights/responses",
+    tags=["ai"],
+    scope="ai",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, s200=ResponseInsights),
+)
+async def list_insights(
+    request: ApiRequest, form_id: FormId, limit: Limit = 50, cursor: Cursor = None
+) -> Response[bytes]:
+    """What was found in each response, the newest first. A page may be short."""
+    return ok(await analysis.of_responses(request.context, request.signed_in, form_id, cursor, limit))
+
+
+form_handlers = [analyze_form, get_insights, list_insights]
+"""For the router of the forms' path."""
 router = Router(
     "/v1", tags=["ai"], route_handlers=[list_models, get_model, create_chat_completion, create_embeddings]
 )
