@@ -132,7 +132,7 @@ def use(file: str) -> int:
     if (asked.ai_model if purpose == "chat" else asked.embedding_model) is not None:
         raise CannotStart(f"{name} is set, and wins; next: change it there, or unset it")
     link = ai_models.link(asked, purpose)
-    link.parent.mkdir(mode=0o700, exist_ok=True)
+    link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = link.with_suffix(".new")
     new.unlink(missing_ok=True)
     new.symlink_to(path.resolve())

@@ -66,7 +66,6 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     response_format: ResponseFormat | None = None
     service_tier: Literal["auto", "default", "flex", "priority"] | None = None
     n: Annotated[int, Meta(ge=1, le=1)] | None = None
-    logprobs: Literal[False] | None = None
     presence_penalty: Annotated[float, Meta(ge=0, le=0)] | None = None
     frequency_penalty: Annotated[float, Meta(ge=0, le=0)] | None = None
     user: Annotated[str, Meta(max_length=200)] | None = None

@@ -31,8 +31,8 @@ async def start(
     if asked.webhook_url is not None:
         webhooks.check_url(asked.webhook_url, "/webhook_url")
     found = ai_models.condition(context.settings)
-    if found.kind != "ready":
-        raise Unavailable(f"AI is {found.kind} on this machine; its operator's `appliance status` says why.")
+    if found.kind == "off":  # while it is being built, the task waits for it
+        raise Unavailable("AI is off on this machine; its operator's `appliance status` says why.")
     arguments: dict[str, Any] = {"form_id": form_id}
     if asked.response_ids is not None:
         arguments["response_ids"] = asked.response_ids

@@ -8,6 +8,13 @@ from tests.people import People
 from tests.running import Running
 
 OPERATIONS = {
+    "GET /v1/models",
+    "GET /v1/models/{model}",
+    "POST /v1/chat/completions",
+    "POST /v1/embeddings",
+    "POST /api/v1/forms/{form_id}/analyze",
+    "GET /api/v1/forms/{form_id}/insights",
+    "GET /api/v1/forms/{form_id}/insights/responses",
     "GET /healthz",
     "GET /readyz",
     "POST /auth/login",

@@ -292,7 +292,7 @@ def world(appliance: Running, cast: People) -> Iterator[World]:
         "dora": appliance.client(appliance.login(dora["username"], PASSWORD)),
         "charlie": cast.charlie,
         "revoked": ended,
-        "key": appliance.client(add_key(cast.alice, "ai")["key"]),
+        "key": appliance.client(add_key(cast.alice, "analytics")["key"]),
         "admin": cast.admin,
     }
     bob = cast.bob.get("/auth/me").json()
