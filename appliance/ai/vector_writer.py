@@ -1,0 +1,130 @@
+"""Who writes the file of embeddings (`vector_file` has its rules): one process at a time, worker-ai."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from appliance.ai.vector_file import AT_A_TIME, SIZE, Entry, key, record
+from appliance.ai.vectors import Index
+
+
+class Writer:
+    """Use it as a context. What it has returned from is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file, and mends what a crash has left.
+
+        Raises BlockingIOError when another process writes, and OSError for what the disk says.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(_beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _beside(path, ".new").unlink(missing_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError:
+            os.close(self._lock)
+            raise
+        _sync_folder(path.parent)
+        self.index = Index(path)
+        os.ftruncate(self._file, len(self.index.records) * SIZE)
+        os.fsync(self._file)
+        self._wipe([])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._file)
+        os.close(self._lock)
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Keep these in place of earlier states of the same responses, with one fsync for all.
+
+        Raises ValueError for an entry that cannot be kept, before anything is; OSError when the disk is full:
+        some may be kept then, and putting all of them again is right.
+        """
+        if not entries:
+            return
+        latest = {entry.response_id: entry for entry in entries}
+        data = b"".join(record(entry) for entry in latest.values())
+        end = len(self.index.records) * SIZE
+        try:
+            _write(self._file, data, end)
+            os.fsync(self._file)
+        finally:
+            size = os.fstat(self._file).st_size
+            os.ftruncate(self._file, size - size % SIZE)
+            self.index.refresh()
+        self._wipe([])
+
+    def delete(self, response_ids: Iterable[str]) -> int:
+        """Wipe what is kept of these; how many there were."""
+        found = {self.index.places.get(key(one)) for one in response_ids} - {None}
+        self._wipe([place for place in found if place is not None])
+        return len(found)
+
+    @property
+    def wasted(self) -> float:
+        """The share of records that hold nothing any more. Half is a good time to `compact`."""
+        total = len(self.index.records)
+        return 1 - len(self.index) / total if total else 0.0
+
+    def compact(self) -> None:
+        """Write what lives to a new file, in its order, and put it in place of this one."""
+        path, total = self.index.path, len(self.index.records)
+        new = _beside(path, ".new")
+        file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        try:
+            end = 0
+            for begin in range(0, total, AT_A_TIME):
+                end += _write(file, self.index.living(begin, begin + AT_A_TIME).tobytes(), end)
+            os.fsync(file)
+            new.replace(path)
+        except OSError:
+            os.close(file)
+            new.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+        os.close(self._file)
+        self._file = file
+        self.index.refresh()
+
+    def _wipe(self, places: Iterable[int]) -> None:
+        """Zero these and what is outdated."""
+        wiped = sorted({*places, *self.index.outdated})
+        for place in wiped:
+            _write(self._file, bytes(SIZE), place * SIZE)
+        if wiped:
+            os.fsync(self._file)
+        self.index.outdated.clear()
+        self.index.refresh()
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _write(file: int, data: bytes, at: int) -> int:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(file, memoryview(data)[done:], at + done)
+    return done
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
