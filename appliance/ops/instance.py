@@ -134,4 +134,6 @@ def _doors(paths: Paths) -> dict[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None:
+        return "unset"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import time
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ class Readiness:
             status, body = self._fetch()
         except (OSError, http.client.HTTPException) as fault:
             return f"{self.front} does not answer ({fault})"
-        return None if status == 200 else f"/readyz answers {status} {body}"
+        return None if status == 200 else f"/readyz answers {status}, {_detail(body)}"
 
     def _fetch(self) -> tuple[int, str]:
         connection = self._connect()
@@ -52,3 +53,11 @@ class Readiness:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection(host, parts.port, timeout=self.timeout, context=context)
+
+
+def _detail(body: str) -> str:
+    """What the answer says in words, or all of it."""
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return body

@@ -282,6 +282,10 @@ class Parent:
             password = self.paths.admin_password
             where = f"{front_url(self.settings)}/"
             self.steps.say(f"ready after {self.steps.seconds:.1f} s: {where} admin password in {password}")
+            if self.paths.maintenance.exists():
+                self.steps.say(
+                    "maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off"
+                )
             self.notifier.tell(READY=1, STATUS=f"ready at {where}")
         elif news:
             self.steps.say(news)

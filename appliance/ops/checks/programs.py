@@ -37,7 +37,7 @@ def running_settings(situation: Situation) -> Iterator[Fault]:
         yield (
             "warning",
             f"it runs with {difference}",
-            f"{instance.ADVICE}: put it there, or restart for what holds here",
+            f"{instance.ADVICE}: put it there; then ./scripts/appliance reload, or a restart",
         )
 
 
