@@ -58,6 +58,10 @@ class Paths:
         """What a program that listens nowhere touches, so that it is known to be alive."""
         return self.run / "beats" / program
 
+    def left(self, program: str) -> Path:
+        """Is there when the operator has stopped a program that had ended."""
+        return self.run / "left" / program
+
     def api_socket(self, number: int) -> Path:
         """The socket of `api-<number>`, counted from 1."""
         return self.run / f"api-{number}.sock"

@@ -79,7 +79,12 @@ def _switch(value: str) -> bool:
 
 
 def _addresses(value: str) -> tuple[str, ...]:
-    return tuple(str(ipaddress.ip_address(part)) for part in _words(value))
+    found = tuple(str(ipaddress.ip_address(part)) for part in _words(value))
+    for version, every in ((4, "0.0.0.0"), (6, "::")):  # noqa: S104 - named, not bound
+        same = [each for each in found if ipaddress.ip_address(each).version == version]
+        if len(same) > 1 and (every in same or len(set(same)) < len(same)):
+            raise ValueError(f"{', '.join(same)}: an address once, and none beside {every}")
+    return found
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -497,6 +502,8 @@ class _Line(NamedTuple):
 def _read_dotenv(path: Path, *, strict: bool = True) -> dict[str, _Line]:
     """By name. Unless `strict`, what cannot be read is left out."""
     if not path.is_file():
+        if strict and os.path.lexists(path):
+            raise SettingError(f"{path}: not a file that can be read; put one there, or remove it")
         return {}
     found: dict[str, _Line] = {}
     for number, line in enumerate(_read_file(".env", path, strict=strict).splitlines(), 1):

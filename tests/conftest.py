@@ -13,6 +13,14 @@ from tests.people import People
 from tests.running import Running, running
 
 
+LAST = ("/ai/", "/test_ai.py", "/test_analysis.py", "/test_models.py", "/test_schemathesis.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks models comes last: until then scripts/ai has built what runs them."""
+    items.sort(key=lambda item: any(part in item.nodeid for part in LAST))
+
+
 @pytest.fixture(scope="session")
 def mailbox() -> Iterator[Mailbox]:
     """Where the e-mail of the whole session goes."""

@@ -14,7 +14,7 @@ from appliance.clock import Clock, utc_now
 from appliance.ops import front, supervisor
 from appliance.ops.front import Readiness
 from appliance.ops.supervisor import NotRunning, Program
-from appliance.settings import HOME, Settings
+from appliance.settings import Settings, find_dotenv
 
 Severity = Literal["ok", "warning", "error"]
 
@@ -38,7 +38,7 @@ class Situation:
     here: Settings
     """As this command was given them."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    dotenv: Path = HOME / ".env"
+    dotenv: Path = field(default_factory=lambda: find_dotenv(os.environ))
     now: Clock = utc_now
 
     @property

@@ -186,6 +186,8 @@ def _write_setting(config: Path, data: Path) -> None:
     found = config.stat()
     text = re.sub(r"(?m)^\s*APPLIANCE_DATA\s*=.*$", lambda _: f"APPLIANCE_DATA={data}", config.read_text())
     draft = config.with_name(f".{config.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)  # others' secrets may stand in it
     draft.write_text(text)
     os.chown(draft, found.st_uid, found.st_gid)
     draft.chmod(stat.S_IMODE(found.st_mode))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance.disk import write_durably
 from appliance.errors import CannotStart
-from appliance.settings import HOME
+from appliance.settings import HOME, find_dotenv
 
 UNIT = Path("/etc/systemd/system/appliance.service")
 COMMAND = Path("/usr/local/bin/appliance")
@@ -31,7 +31,7 @@ def start_command() -> str:
 
 def config() -> Path:
     """The file of settings: `.env`, or what it leads to."""
-    return (HOME / ".env").resolve()
+    return find_dotenv(os.environ).resolve()
 
 
 def render(data: Path) -> str:

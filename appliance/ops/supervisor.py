@@ -165,7 +165,7 @@ def _leave(paths: Paths, names: Sequence[str]) -> None:
         for name, row in asked.rows().items():
             group = row.full_name.partition(":")[0]
             if row.seen.state in ENDED and {"all", f"{group}:*", row.full_name} & set(names):
-                asked.leave(name)
+                asked.leave(name, row.seen)
                 print(f"{name} is not started again until {start_command(name)}", flush=True)
     except supervision.FAULTS as fault:
         raise NotRunning(f"{paths.supervisor_socket}: {fault}; next: ./scripts/up") from None

@@ -17,7 +17,7 @@ FAULTS = (OSError, HTTPException, xmlrpc.client.Error)
 STOP_SECONDS = 60.0
 """Longer than any `stopwaitsecs`: supervisord has killed it by then."""
 START_SECONDS = 60.0
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that one question is asked again when supervisord does not answer: a program that we have stopped
 would be taken for one that the operator stopped, and nobody else starts it."""
 _LOOK = 0.05

@@ -163,7 +163,7 @@ def _sources() -> list[Path]:
 
 
 def _source(name: str) -> Path | None:
-    path = HOME / ".env" if name == ".env" else Path(name)
+    path = settings.find_dotenv(os.environ) if name == ".env" else Path(name)
     return path if path.is_absolute() else None
 
 

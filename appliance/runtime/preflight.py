@@ -67,6 +67,8 @@ def find_path_faults(data: Path) -> Iterator[str]:
         )
     if bad := sorted(UNSAFE & set(str(data))):
         yield f"data folder {str(data)!r}: the path must not hold {' '.join(map(repr, bad))}; rename it"
+    if str(data) != str(data).strip():
+        yield f"data folder {str(data)!r}: no line of .env can hold a blank at an end of the path; rename it"
 
 
 def _disk(data: Path) -> Iterator[str]:

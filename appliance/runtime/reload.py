@@ -57,6 +57,8 @@ class Wanted:
     """What a reload leads to."""
 
     settings: Settings
+    asked: Settings
+    """What the sources hold, those settings included that only a restart takes."""
     nginx: str
     for_restart: tuple[str, ...]
     """Names of settings that were changed, but only a restart takes."""
@@ -81,7 +83,7 @@ def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
     differing = [
         row.name for key, row in settings.rows().items() if getattr(asked, key) != getattr(chosen, key)
     ]
-    return Wanted(chosen, text, tuple(differing))
+    return Wanted(chosen, asked, text, tuple(differing))
 
 
 def fingerprint(paths: Paths, nginx: str) -> str:

@@ -15,7 +15,7 @@ from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
 from appliance.runtime import reload, rendering
 from appliance.runtime.notify import Notifier
-from appliance.settings import Settings, find_dotenv
+from appliance.settings import Settings, find_dotenv, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,21 @@ def forget(paths: Paths) -> None:
         mark.unlink(missing_ok=True)
 
 
-def hold_dotenv(paths: Paths) -> None:
-    """Keep `.env` as it is now for the programs. Raises OSError."""
-    path = find_dotenv(os.environ)
-    write_atomically(paths.dotenv, path.read_bytes() if path.is_file() else b"")
+def hold_dotenv(paths: Paths, judged: Settings) -> None:
+    """Keep `.env` for the programs, as it was judged.
+
+    Raises CannotStart when it has changed since, and OSError.
+    """
+    path, draft = find_dotenv(os.environ), paths.dotenv.with_suffix(".new")
+    write_atomically(draft, path.read_bytes() if path.is_file() else b"")
+    try:
+        is_same = load(dotenv=draft) == judged
+    except SettingError:
+        is_same = False
+    if not is_same:
+        draft.unlink()
+        raise CannotStart(f"{path} was changed while it was read; next: the same command again")
+    draft.replace(paths.dotenv)
 
 
 class Reloads:
@@ -82,7 +93,7 @@ class Reloads:
         try:
             self._record("running")  # on a disk that is full no program would come back either
             wanted = reload.prepare(self.settings, self._held)
-            hold_dotenv(self._paths)
+            hold_dotenv(self._paths, wanted.asked)
         except (SettingError, CannotStart, OSError) as fault:
             self._say(f"not reloaded, everything runs on as before: {fault}")
             self._end("refused")

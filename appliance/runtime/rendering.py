@@ -86,6 +86,7 @@ def _nginx_values(settings: Settings) -> dict[str, str]:
         "listen": _lines(4, _listen(settings)),
         "api_servers": _lines(4, _api_servers(paths, given.share("api").processes)),
         "limited_by": "$binary_remote_addr" if settings.rate_limit else '""',
+        "limits": "on" if settings.rate_limit else "off",
         "requests": str(settings.limit_requests),
         "upload": f"{settings.upload_mb * 1024 + 64}k",
         "upload_mb": str(settings.upload_mb),

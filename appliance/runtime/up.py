@@ -185,7 +185,7 @@ class Parent:
         self.ready = False
         self.notifier = Notifier(os.environ)
         self.held = settings.held()
-        hold_dotenv(paths)
+        hold_dotenv(paths, chosen)
         self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
 

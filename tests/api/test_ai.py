@@ -20,6 +20,7 @@ import pytest
 from appliance.services import queues
 from tests import models
 from tests.api.accounts import add_key
+from tests.api.tasks import paused
 from tests.faults.steering import with_context
 from tests.people import People
 from tests.running import Running
@@ -52,12 +53,19 @@ def counts(appliance: Running) -> dict[str, float]:
     return {name.decode(): float(value) for name, value in with_context(appliance, read).items()}
 
 
+def waiting_tasks(appliance: Running) -> int:
+    return sum(queue.depth for queue in _batched(appliance))
+
+
 def running_tasks(appliance: Running) -> int:
+    return sum(queue.running + queue.depth for queue in _batched(appliance))
+
+
+def _batched(appliance: Running) -> list[Any]:
     async def look(context: Any) -> Any:
         return await queues.every(context)
 
-    found = with_context(appliance, look)
-    return sum(queue.running + queue.depth for queue in found.queues if queue.name == "batched")
+    return [queue for queue in with_context(appliance, look).queues if queue.name == "batched"]
 
 
 def test_the_models_are_listed(client: openai.OpenAI) -> None:
@@ -236,23 +244,25 @@ def test_who_hangs_up_frees_the_worker(appliance: Running, key: str, stream: boo
         assert http.post("/v1/chat/completions", json={"messages": HELLO, "max_tokens": 5}).status_code == 200
 
 
-def test_what_nobody_waits_for_lets_others_go_first(appliance: Running, client: openai.OpenAI) -> None:
-    """Both wait behind one that is being answered; the later one is not `flex`."""
+def test_what_nobody_waits_for_lets_others_go_first(
+    appliance: Running, cast: People, client: openai.OpenAI
+) -> None:
+    """Both wait; the later one is not `flex`."""
     order: list[str] = []
 
-    def ask(name: str, tier: Any, tokens: int) -> None:
-        client.chat.completions.create(model=CHAT, messages=LONG, max_tokens=tokens, service_tier=tier)
-        order.append(name)
+    def ask(tier: Any) -> None:
+        client.chat.completions.create(model=CHAT, messages=HELLO, max_tokens=2, service_tier=tier)
+        order.append(tier)
 
-    with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(ask, "first", "default", 200)]
-        until(lambda: running_tasks(appliance) == 1, 20)
-        asked.append(pool.submit(ask, "flex", "flex", 2))
-        until(lambda: running_tasks(appliance) == 2, 20)
-        asked.append(pool.submit(ask, "default", "default", 2))
+    with ThreadPoolExecutor(2) as pool:
+        with paused(cast.admin, "batched"):
+            asked = [pool.submit(ask, "flex")]
+            until(lambda: waiting_tasks(appliance) == 1, 20)
+            asked.append(pool.submit(ask, "default"))
+            until(lambda: waiting_tasks(appliance) == 2, 20)
         for each in asked:
             each.result()
-    assert order == ["first", "default", "flex"]
+    assert order == ["default", "flex"]
 
 
 def test_a_worker_that_dies_costs_no_answer(appliance: Running, client: openai.OpenAI) -> None:

@@ -18,7 +18,7 @@ from appliance.runtime import records
 from appliance.runtime.guardian import probes, supervision
 from appliance.runtime.guardian.guard import ALARM_SECONDS
 from appliance.runtime.guardian.health import EVERY, FAILURES, TIMEOUT
-from appliance.runtime.guardian.policy import ATTEMPTS
+from appliance.runtime.guardian.policy import ATTEMPTS, Seen
 from tests.faults.steering import api_names, is_alive, supervisorctl, until_whole
 from tests.ops.command import appliance_command
 from tests.running import Running
@@ -174,7 +174,7 @@ def test_a_flood_of_events_loses_no_restart(appliance: Running) -> None:
     os.kill(guardian, signal.SIGSTOP)
     os.kill(before, signal.SIGKILL)
     for number in range(1200):
-        asked.leave(f"nobody-{number}")
+        asked.leave(f"nobody-{number}", Seen("EXITED", 0, number))
     assert "buffer overflowed" in (appliance.paths.logs / "supervisord.log").read_text()
     os.kill(guardian, signal.SIGCONT)
     until(lambda: is_new(appliance, "worker-high", before), 30, "worker-high is back")

@@ -314,7 +314,9 @@ def reload_here(appliance: Running, say: Callable[[str], None]) -> str | None:
     """The same in a thread of this process, watched at each step; its fault."""
     text = (appliance.paths.run / "nginx.conf").read_text()
     served = reload.fingerprint(appliance.paths, text)
-    made = reload.Reload(appliance.paths, reload.Wanted(appliance.settings, text, ()), served, say)
+    made = reload.Reload(
+        appliance.paths, reload.Wanted(appliance.settings, appliance.settings, text, ()), served, say
+    )
     made.run()
     return made.fault
 
@@ -353,7 +355,8 @@ def test_what_shows_no_life_fails_and_its_log_is_named(
     appliance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beat = appliance.paths.beat("scheduler")
-    control = reload.Reload(appliance.paths, reload.Wanted(appliance.settings, "", ()), "", lambda text: None)
+    wanted = reload.Wanted(appliance.settings, appliance.settings, "", ())
+    control = reload.Reload(appliance.paths, wanted, "", lambda text: None)
     monkeypatch.setattr(reload, "READY_SECONDS", 2.0)
     until(beat.exists, 30, "its first beat")
     beat.unlink()

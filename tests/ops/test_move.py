@@ -114,6 +114,7 @@ def test_one_that_runs_is_not_moved(old: Path, place: Path) -> None:
         ("marked", "is not empty"),
         ("long" * 30, "sockets below it"),
         ("wrong'quote", "must not hold"),
+        ("blank ", "blank at an end"),
     ],
 )
 def test_a_place_that_cannot_be_used_is_refused(old: Path, place: Path, where: str, told: str) -> None:

@@ -93,8 +93,8 @@ def operator_environ(data: Path) -> dict[str, str]:
 class Front:
     """A running nginx with the product's own configuration, and what stands behind it."""
 
-    def __init__(self, chosen: Settings, log: Path) -> None:
-        self.settings, self.log = chosen, log
+    def __init__(self, chosen: Settings, log: Path, pid: int) -> None:
+        self.settings, self.log, self.pid = chosen, log, pid
         self.paths = Paths(chosen.data)
         self.http = f"http://127.0.0.1:{chosen.http_port}"
         self.https = f"https://127.0.0.1:{chosen.https_port}"
@@ -134,7 +134,7 @@ def front(data: Path, *, edit: tuple[str, str] = ("", ""), **more: str) -> Itera
             [launch.which("nginx"), "-e", "stderr", "-p", str(paths.run), "-c", str(config)],
             stdout=file, stderr=file, env={"PATH": os.environ["PATH"], "TZ": "UTC"}, process_group=0,
         )  # fmt: skip
-    made = Front(chosen, log)
+    made = Front(chosen, log, child.pid)
     try:
         until(lambda: reachable(chosen.http_port), what=log.read_text())
         yield made

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
 import ssl
 import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from appliance import errors
+from appliance.runtime import rendering
 from appliance.settings import HOME
 from tests.runtime.servers import Front, echo_apps, front, temporary_data, until
 
@@ -407,3 +411,16 @@ def test_a_slow_client_is_cut_off(name: str, sent: bytes) -> None:
         started = time.monotonic()
         door.raw(sent)  # returns when nginx closes
         assert 0.8 < time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("before, after", [("off", "on"), ("on", "off")])
+def test_limits_are_switched_without_a_restart(before: str, after: str) -> None:
+    """nginx takes no configuration in which a zone has another key than it had."""
+    with temporary_data() as data, front(data, RATE_LIMIT=before, APPLIANCE_LIMIT_REQUESTS="10") as door:
+        rendering.nginx(replace(door.settings, rate_limit=after == "on"))
+        os.kill(door.pid, signal.SIGHUP)
+
+        def is_limited() -> bool:
+            return 429 in {door.get("/api/x").status_code for _ in range(60)}
+
+        until(lambda: is_limited() is (after == "on"), what=door.log.read_text())

@@ -124,3 +124,22 @@ def test_an_address_that_the_driver_cannot_read_is_told_before_the_start(
     (fault,) = preflight.find_faults(replace(chosen, **given))  # type: ignore[arg-type]
     assert fault.startswith(f"{told} is no address")
     assert "sesame" not in fault
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1,127.0.0.1", "0.0.0.0,127.0.0.1", "::,::1"])
+def test_addresses_that_nginx_never_takes_together(bind: str) -> None:
+    with pytest.raises(SettingError, match="an address once"):
+        settings.load({"APPLIANCE_BIND": bind}, dotenv=Path("/nonexistent"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "dangling", "pipe"])
+def test_a_dotenv_that_is_no_file_is_not_taken_for_an_empty_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ".env"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "loop" else tmp_path / "gone")
+    with pytest.raises(SettingError, match=r"\.env: not a file"):
+        settings.load({}, dotenv=path)

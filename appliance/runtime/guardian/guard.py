@@ -85,14 +85,8 @@ class Guard:
         return self._rounds.is_answered
 
     def _hear(self, event: Event) -> None:
-        kind, _, program = event.payload.partition("\n")
-        if kind == f"type:{supervision.LEAVE}":
-            self.look(time.monotonic())
-            if program in self._book.courses:
-                policy.leave(self._book.course(program))
-                self._save()
-        else:
-            self._next_look = 0.0
+        log.debug("heard", extra={"event": event.name})
+        self._next_look = 0.0
 
     # -- what the policy says
 
@@ -111,6 +105,10 @@ class Guard:
 
     def _see(self, name: str, row: Row, now: float) -> None:
         course = self._book.course(name)
+        if row.seen.state in ENDED and self._supervision.is_left(name, row.seen):
+            policy.leave(course, row.seen._replace(why=self._why(name, course, row.seen)), now)
+            self._save()
+            return
         if course.phase == Phase.WAITING and row.seen.state in ENDED and not self._has_room():
             return  # it could not even write its pid: an attempt would only be lost
         deed = policy.look(course, row.seen._replace(why=self._why(name, course, row.seen)), now)

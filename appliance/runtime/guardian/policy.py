@@ -77,10 +77,11 @@ def overtaken(course: Course) -> None:
     course.phase = Phase.WAITING
 
 
-def leave(course: Course) -> None:
-    """Stopped by hand while it was down."""
-    if course.phase in (Phase.WAITING, Phase.STARTING, Phase.DOWN):
-        course.phase = Phase.LEFT
+def leave(course: Course, seen: Seen, now: float) -> None:
+    """Stopped by hand after it had ended, which the course may not know yet."""
+    if course.phase == Phase.UP:
+        _fail(course, seen.started, course.verdict or seen.why, now)
+    course.phase = Phase.LEFT
 
 
 def forgive(course: Course) -> None:

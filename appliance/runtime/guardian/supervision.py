@@ -7,6 +7,7 @@ import xmlrpc.client
 from typing import Any, NamedTuple, cast
 
 from appliance.addresses import Paths
+from appliance.disk import write_atomically
 from appliance.runtime import supervisor_socket
 from appliance.runtime.guardian.policy import Seen
 
@@ -41,6 +42,12 @@ class Supervision:
         with supervisor_socket.connect(self._paths) as proxy:
             proxy.supervisor.startProcess(full_name, False)
 
+    def is_left(self, program: str, ended: Seen) -> bool:
+        try:
+            return self._paths.left(program).read_text() == str(ended.started)
+        except OSError:
+            return False
+
     def kill(self, full_name: str, pid: int) -> None:
         """Unless it is another process by now.
 
@@ -52,7 +59,12 @@ class Supervision:
             with supervisor_socket.connect(self._paths) as proxy:
                 proxy.supervisor.signalProcess(full_name, "KILL")
 
-    def leave(self, program: str) -> None:
+    def leave(self, program: str, ended: Seen) -> None:
+        """The life that has ended is not to be followed by another. Raises OSError.
+
+        A file, since nobody may be listening; the event says that it is worth a look.
+        """
+        write_atomically(self._paths.left(program), str(ended.started))
         with supervisor_socket.connect(self._paths) as proxy:
             proxy.supervisor.sendRemoteCommEvent(LEAVE, program)
 

@@ -22,7 +22,7 @@ from appliance.runtime import supervisor_socket
 from appliance.runtime.guardian import guard
 from appliance.runtime.guardian.guard import ALARM_SECONDS, OUT_OF_MEMORY, TURN_SECONDS, Guard
 from appliance.runtime.guardian.health import EVERY, FAILURES, GRACE
-from appliance.runtime.guardian.policy import ATTEMPTS
+from appliance.runtime.guardian.policy import ATTEMPTS, Seen
 from appliance.runtime.guardian.supervision import FAULTS, Supervision
 from appliance.runtime.guardian.watch import Watch
 from appliance.settings import HOME, Settings
@@ -291,7 +291,7 @@ def test_a_flood_of_events_loses_no_restart(guarded: Supervision, paths: Paths) 
     kill(guarded, "guardian", signal.SIGSTOP)
     kill(guarded, "lasting")
     for number in range(100):
-        guarded.leave(f"nobody-{number}")
+        guarded.leave(f"nobody-{number}", Seen("EXITED", 0, number))
     assert "buffer overflowed" in (paths.run / "supervisord.log").read_text()
     assert pid(guarded, "lasting") == 0
     kill(guarded, "guardian", signal.SIGCONT)
@@ -311,11 +311,33 @@ def test_what_ended_while_the_guardian_was_dead_is_started_by_the_next(
     assert courses.read(paths).restarts == 1
 
 
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "dead"])
+def test_a_stop_by_hand_is_kept_though_no_guardian_looked(
+    guarded: Supervision, paths: Paths, stopped: bool
+) -> None:
+    until(lambda: course_of(paths, "lasting").pid)
+    kill(guarded, "guardian", signal.SIGSTOP)
+    kill(guarded, "lasting")
+    until(lambda: guarded.rows()["lasting"].seen.state == "EXITED")
+    if stopped:
+        guarded.leave("lasting", guarded.rows()["lasting"].seen)
+        kill(guarded, "guardian", signal.SIGCONT)
+    else:
+        guarded.leave("lasting", guarded.rows()["lasting"].seen)
+        kill(guarded, "guardian")
+    until(lambda: course_of(paths, "lasting").phase == Phase.LEFT, 10)
+    assert guarded.rows()["lasting"].seen.state == "EXITED"
+    guarded.start("lasting")
+    until(lambda: course_of(paths, "lasting").phase == Phase.UP, 10)
+    kill(guarded, "lasting")
+    until(lambda: course_of(paths, "lasting").restarts == 1, 10, "the next life is followed by another")
+
+
 def test_what_was_stopped_while_it_waited_stays_down(guarded: Supervision, paths: Paths) -> None:
     until(
         lambda: course_of(paths, "ending").attempts == 1 and course_of(paths, "ending").phase == Phase.WAITING
     )
-    guarded.leave("ending")
+    guarded.leave("ending", guarded.rows()["ending"].seen)
     until(lambda: course_of(paths, "ending").phase == Phase.LEFT, 10)
     (paths.run / "guardian.json").write_text('{"life": ')  # a disk's fault, or somebody's
     kill(guarded, "guardian")

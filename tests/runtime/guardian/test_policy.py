@@ -92,7 +92,7 @@ def test_one_that_is_stopped_by_hand_is_left() -> None:
 def test_one_that_is_stopped_while_it_waits_is_left_until_it_is_started() -> None:
     course, now, _ = fallen(3)
     assert policy.look(course, Seen("EXITED", 0, 4), now) is None
-    policy.leave(course)
+    policy.leave(course, Seen("EXITED", 0, 4), now)
     assert policy.look(course, Seen("EXITED", 0, 4), now + 1e6) is None
     policy.look(course, Seen("RUNNING", 9, 9), now + 1e6)
     assert (course.phase, course.attempts) == (Phase.UP, 0)
@@ -212,10 +212,7 @@ class World(RuleBasedStateMachine):
         if self.state == "RUNNING":
             self.state = "STOPPED"
         elif self.state in ("EXITED", "FATAL"):
-            self.look()
-            if self.course.phase == Phase.STARTING:
-                return  # the guardian died over its start: the next one asks first
-            policy.leave(self.course)
+            policy.leave(self.course, self.seen(), self.now)
             self.disk = msgspec.json.encode(self.course)
         self.is_left, self.starts = True, []
 
