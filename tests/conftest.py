@@ -12,7 +12,6 @@ from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running, running
 
-
 LAST = ("/ai/", "/test_ai.py", "/test_analysis.py", "/test_models.py", "/test_schemathesis.py")
 
 
