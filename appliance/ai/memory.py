@@ -90,7 +90,7 @@ def _buffers(header: Header, context: int, batch: int) -> int:
     """What the largest steps hold at once: the feed-forward layer, attention over the context, the
     vocabulary.
 
-    Measured against llama.cpp's own figure it is somewhat too much; see docs/ai.md.
+    Reckoned, not yet compared with what llama.cpp takes.
     """
     width, feed = header.number("embedding_length"), header.number("feed_forward_length")
     heads = header.number("attention.head_count", 1)
