@@ -334,7 +334,8 @@ def test_runs_anew_is_said_of_what_works_and_the_operator_may_stop_meanwhile(app
     def say(text: str) -> None:
         said.append(text)
         name, _, rest = text.partition(" ")
-        if rest == "runs anew" and name in set(reload.BEATING) - {"worker-ai"}:  # which may wait for its models
+        beats = name in reload.BEATING and name != "worker-ai"  # that one may wait for its models
+        if rest == "runs anew" and beats:
             touched = appliance.paths.beat(name).stat().st_mtime
             if touched < started_at(appliance.pid(name)):
                 late.append(name)
