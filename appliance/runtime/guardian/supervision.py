@@ -13,7 +13,7 @@ from appliance.runtime.guardian.policy import Seen
 
 FAULTS = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 LEAVE = "guardian.leave"
-"""The type of supervisord's remote event by which an operator stops what is down already."""
+"""The type of supervisord's remote event that says that an operator has stopped what was down already."""
 
 # Of supervisor.xmlrpc.Faults, whose module would take long to import.
 SHUTTING_DOWN, SPAWN_ERROR, ALREADY_STARTED = 6, 50, 60

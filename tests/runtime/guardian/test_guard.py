@@ -311,20 +311,16 @@ def test_what_ended_while_the_guardian_was_dead_is_started_by_the_next(
     assert courses.read(paths).restarts == 1
 
 
-@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "dead"])
+@pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGKILL], ids=["stopped", "dead"])
 def test_a_stop_by_hand_is_kept_though_no_guardian_looked(
-    guarded: Supervision, paths: Paths, stopped: bool
+    guarded: Supervision, paths: Paths, then: signal.Signals
 ) -> None:
     until(lambda: course_of(paths, "lasting").pid)
     kill(guarded, "guardian", signal.SIGSTOP)
     kill(guarded, "lasting")
     until(lambda: guarded.rows()["lasting"].seen.state == "EXITED")
-    if stopped:
-        guarded.leave("lasting", guarded.rows()["lasting"].seen)
-        kill(guarded, "guardian", signal.SIGCONT)
-    else:
-        guarded.leave("lasting", guarded.rows()["lasting"].seen)
-        kill(guarded, "guardian")
+    guarded.leave("lasting", guarded.rows()["lasting"].seen)
+    kill(guarded, "guardian", then)
     until(lambda: course_of(paths, "lasting").phase == Phase.LEFT, 10)
     assert guarded.rows()["lasting"].seen.state == "EXITED"
     guarded.start("lasting")
