@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from appliance.clock import parse_rfc3339, utc_now
-from appliance.domain.columns import Column
 from appliance.queue.engine import PREFIX
 from appliance.queue.run import Run
-from appliance.services import analysis, export_making, webhook_events
+from appliance.services import analysis, free_text, webhook_events
 from appliance.services.context import Context
+from appliance.services.free_text import Text
 from appliance.stores import ai_results, forms
 from appliance.stores.mongo import Document
 from appliance.stores.transactions import Session, together
@@ -25,13 +25,6 @@ PIECE = 32
 """Responses that are read together."""
 LONGEST = 120.0
 """Seconds that one run goes on for when nobody else waits: well within a task's time."""
-_WORDS = 3
-"""Of an answer to be free text: fewer are a name, an address, a number."""
-
-
-class Text(NamedTuple):
-    response_id: str
-    text: str
 
 
 class Found(NamedTuple):
@@ -74,13 +67,13 @@ async def work(
 ) -> dict[str, Any]:
     """The whole of it, or a part and GivesWay. Raises NotFound, ModelFault."""
     begun = time.monotonic()
-    texts_of = await _texts_of(context, form_id)
+    text_of = await free_text.reader(context, form_id)
     wanted = _wanted(response_ids, since)
     counters = await forms.get_counters(context.db, form_id)
     first = {"after": 0, "high": int(counters["seq"]), "done": 0, "skipped": 0, "created_at": utc_now()}
     job = await ai_results.job(context.db, run.id, first)
     while job["after"] < job["high"]:
-        await _piece(context, run, reader, job, form_id, wanted, texts_of)
+        await _piece(context, run, reader, job, form_id, wanted, text_of)
         run.progress(job["after"], job["high"], "responses")
         if job["after"] < job["high"] and await _must_give_way(context, begun):
             raise GivesWay
@@ -97,24 +90,6 @@ def _wanted(response_ids: list[str] | None, since: str | None) -> Callable[[Docu
         return start is None or row["created_at"] >= start
 
     return is_wanted
-
-
-async def _texts_of(context: Context, form_id: str) -> Callable[[Document], str]:
-    """The free text of a response: its answers of some words to questions for text, a line each."""
-    columns = await export_making.columns_of(context, form_id)
-    texts = [column for column in columns.main.columns if column.kind == "text"]
-
-    def text(row: Document) -> str:
-        found = (_value(row["data"], column) for column in texts)
-        return "\n".join(each for each in found if len(each.split()) >= _WORDS)
-
-    return text
-
-
-def _value(data: Any, column: Column) -> str:
-    for part in column.path:
-        data = data.get(part) if isinstance(data, dict) else None
-    return data.strip() if isinstance(data, str) else ""
 
 
 async def _piece(
