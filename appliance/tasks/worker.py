@@ -14,11 +14,11 @@ from appliance.queue.pool import Pool
 from appliance.queue.worker import work
 from appliance.settings import Settings
 from appliance.stores import mongo
-from appliance.tasks import ai, exports, imports, notices, process, pruning, webhooks
+from appliance.tasks import ai, analyses, exports, imports, notices, process, pruning, webhooks
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (ai, analyses, exports, imports, notices, pruning, webhooks)
 """Importing them registers their tasks."""
 
 
