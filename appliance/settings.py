@@ -165,6 +165,12 @@ def _log_level(value: str) -> str:
     return value.lower()
 
 
+def _drafts(value: str) -> str:
+    if value not in ("auto", "on", "off"):
+        raise ValueError("must be auto, on or off")
+    return value
+
+
 def _mongo_kind(value: str) -> str:
     if value not in ("auto", "mongod", "secantusdb"):
         raise ValueError("auto, mongod or secantusdb is needed")
@@ -306,6 +312,12 @@ class Settings:
         "control,echo,length",
         _filters,
         "what is applied to generated text: control, echo, length, mail, iban, phone",
+    )
+    ai_drafts: str = _row(
+        "AI_DRAFTS",
+        "auto",
+        _drafts,
+        "whether analyses have the language model write drafts: auto (from a billion parameters on), on, off",
     )
     ai_waiting: int = _row(
         "AI_WAITING",

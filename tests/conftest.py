@@ -12,7 +12,15 @@ from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running, running
 
-LAST = ("/ai/", "/test_ai.py", "/test_analysis.py", "/test_models.py", "/test_schemathesis.py")
+LAST = (
+    "/ai/",
+    "/test_ai.py",
+    "/test_analysis.py",
+    "/test_insights.py",
+    "/test_analysis_settling.py",
+    "/test_models.py",
+    "/test_schemathesis.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

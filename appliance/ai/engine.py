@@ -90,10 +90,17 @@ class Generate(Protocol):
 class Engine(Protocol):
     """Methods raise ModelFault when a model cannot be loaded or is asked for more than it holds."""
 
-    embed: Embed
-    score: Score
-    score_many: ScoreMany
-    generate: Generate
+    @property
+    def embed(self) -> Embed: ...
+
+    @property
+    def score(self) -> Score: ...
+
+    @property
+    def score_many(self) -> ScoreMany: ...
+
+    @property
+    def generate(self) -> Generate: ...
 
 
 class ModelFault(Exception):

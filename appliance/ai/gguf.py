@@ -42,6 +42,8 @@ class Header:
     metadata: dict[str, Any]
     """Lists of more than 1,024 items, such as the vocabulary, are given as their length."""
     tensors: int
+    parameters: int = 0
+    """Numbers in all tensors."""
 
     @property
     def architecture(self) -> str:
@@ -96,21 +98,23 @@ def _read(path: Path, file: BinaryIO, size: int) -> Header:
     if tensors > 1_000_000 or pairs > 1_000_000:
         raise ModelFault(f"{path} is broken: it claims {tensors} tensors and {pairs} values; {_NEXT}")
     metadata = {reader.text(): reader.value(reader.scalar("I")) for _ in range(pairs)}
-    end = max([_tensor_end(reader) for _ in range(tensors)], default=0)
+    weights = [_tensor(reader) for _ in range(tensors)]
+    end = max((end for _, end in weights), default=0)
     alignment = int(metadata.get("general.alignment", 32)) or 32
     needed = math.ceil(file.tell() / alignment) * alignment + end
     if size < needed:
         raise ModelFault(f"{path} is cut off: {size} bytes of {needed}; {_NEXT}")
-    return Header(path, size, metadata, tensors)
+    return Header(path, size, metadata, tensors, sum(count for count, _ in weights))
 
 
-def _tensor_end(reader: _Reader) -> int:
-    """Bytes from where the weights begin to this tensor's end; of an unknown type, to its beginning."""
+def _tensor(reader: _Reader) -> tuple[int, int]:
+    """How many numbers it has, and the bytes from where the weights begin to its end; of an unknown type, to
+    its beginning."""
     reader.text()
     count = math.prod(reader.scalar("Q") for _ in range(reader.scalar("I")))
     kind, offset = reader.scalar("I"), reader.scalar("Q")
     numbers, size = _BLOCKS.get(kind, (1, 0))
-    return int(offset + count // numbers * size)
+    return count, int(offset + count // numbers * size)
 
 
 class _Reader:

@@ -13,6 +13,7 @@ from appliance.ai.stop_words import stop_words
 from appliance.ai.texts import WORD, words
 from appliance.ai.valence import says_mood
 
+_STEM: Final = 6  # letters that tell a word, whatever its ending
 LONGEST: Final = 3
 """Words of a phrase."""
 _MOST: Final = 400  # candidates of one text that are weighed
@@ -21,7 +22,7 @@ _BREAK: Final = re.compile(r"[^\w\s'\u2019\-]+|\n+")
 
 def key_phrases(text: str, language: str | None, most: int = 5) -> tuple[str, ...]:
     """The phrases of a clean text that it says most about, in lower case, the weightiest first."""
-    return _chosen(_weights(candidates(text, language)), most)
+    return chosen(_weights(candidates(text, language)), most)
 
 
 def candidates(text: str, language: str | None) -> list[str]:
@@ -35,38 +36,41 @@ def candidates(text: str, language: str | None) -> list[str]:
     return found
 
 
-def common(
-    documents: Mapping[str, Sequence[str]] | Sequence[Sequence[str]], most: int = 5
-) -> tuple[str, ...]:
-    """Phrases and single words of them that the most documents share (each given as its `candidates`)."""
-    listed = documents.values() if isinstance(documents, Mapping) else documents
-    return _chosen(_shared(listed), most)
+class Counts:
+    """In how many texts each phrase is, and each word of one; forms of a word ("wait", "waiting") are one."""
+
+    def __init__(self, documents: Iterable[Sequence[str]]) -> None:
+        """Each document is given as its `candidates`."""
+        self.total = 0
+        self.of: Counter[str] = Counter()
+        self._forms: dict[str, Counter[str]] = {}
+        for spoken in documents:
+            self.total += 1
+            parts = {part for phrase in spoken for part in _parts(phrase)}
+            self.of.update({_stem(part) for part in parts})
+            for part in parts:
+                self._forms.setdefault(_stem(part), Counter())[part] += 1
+
+    def form(self, stem: str) -> str:
+        """Which is said most often; of equal ones the shortest."""
+        return min(self._forms[stem].items(), key=lambda each: (-each[1], len(each[0]), each[0]))[0]
 
 
-def telling(
-    group: Sequence[Sequence[str]], everything: Counter[str], total: int, most: int = 3
-) -> tuple[str, ...]:
-    """What the documents of a group share and the `total` documents do not: `everything` counts, for each
-    phrase, the documents that have it (`counted`)."""
-    here = counted(group)
-    weights = {
-        phrase: count * math.log(1 + total / everything[phrase]) * _interest(phrase)
-        for phrase, count in here.items()
-        if count > 1 or len(group) < 3
+def weights(group: Sequence[Sequence[str]], everything: Counts) -> dict[str, float]:
+    """How well a phrase tells some texts from all: of those phrases that two of them have at least."""
+    here = Counts(group)
+    return {
+        (form := here.form(stem)): count
+        * math.log(1 + everything.total / everything.of[stem])
+        * _interest(form)
+        for stem, count in here.of.items()
+        if count > 1
     }
-    return _chosen(weights, most)
 
 
-def counted(documents: Iterable[Sequence[str]]) -> Counter[str]:
-    """In how many documents each phrase, and each word of one, is."""
-    count: Counter[str] = Counter()
-    for phrases in documents:
-        count.update({part for phrase in phrases for part in _parts(phrase)})
-    return count
-
-
-def _shared(documents: Iterable[Sequence[str]]) -> dict[str, float]:
-    return {phrase: count * _interest(phrase) for phrase, count in counted(documents).items()}
+def _stem(phrase: str) -> str:
+    """The beginnings of its words: "delivery" and "delivered" have one, "waiter" and "waiting" do not."""
+    return " ".join(word.removesuffix("s")[:_STEM] for word in phrase.split())
 
 
 def _parts(phrase: str) -> set[str]:
@@ -89,7 +93,7 @@ def _interest(phrase: str) -> float:
     return (1 + 0.5 * (len(split) - 1)) * min(1.0, max(map(len, named)) / 4)
 
 
-def _chosen(weights: Mapping[str, float], most: int) -> tuple[str, ...]:
+def chosen(weights: Mapping[str, float], most: int) -> tuple[str, ...]:
     """The weightiest, none of which is part of another; ties in the order of the alphabet."""
     kept: list[str] = []
     for phrase in sorted(weights, key=lambda one: (-weights[one], one)):

@@ -65,17 +65,17 @@ def suspicions(text: str) -> tuple[Suspicion, ...]:
         "gibberish": _is_gibberish(listed),
         "advertising": bool(_ADVERTISES.search(read)),
         "abuse": bool(_ABUSES.search(read)),
-        "instructions": _instructs(read),
+        "instructions": instructs(read),
     }
     return tuple(name for name, holds in found.items() if holds)
 
 
 def without_instructions(text: str) -> str:
     """A clean text without the sentences that speak to a machine; empty when there are no others."""
-    return " ".join(one for one in sentences(text[:_READ]) if not _instructs(one))
+    return " ".join(one for one in sentences(text[:_READ]) if not instructs(one))
 
 
-def _instructs(text: str) -> bool:
+def instructs(text: str) -> bool:
     return bool(_INSTRUCTS.search(text) or _MARKUP.search(text))
 
 

@@ -8,8 +8,8 @@ from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import NotFound, Unavailable
 from appliance.queue.scripts import Job
-from appliance.services import ai_models, background, repeats, webhooks
-from appliance.services.analysis_shapes import Insight, Insights, ResponseInsights, StartAnalysis
+from appliance.services import ai_models, analysis_forms, background, repeats, webhooks
+from appliance.services.analysis_shapes import Drafted, Insight, Insights, ResponseInsights, StartAnalysis
 from appliance.services.background import Accepted
 from appliance.services.context import Context
 from appliance.services.forms import visible_state
@@ -65,7 +65,7 @@ async def of_form(context: Context, caller: Caller, form_id: str) -> Insights:
     row = await ai_results.find_form(context.db, form_id)
     if row is None:
         raise NotFound(f"Nothing has been read yet; POST /api/v1/forms/{form_id}/analyze.")
-    return insights_shape(row)
+    return await analysis_forms.whole(context, row)
 
 
 async def of_responses(
@@ -84,31 +84,24 @@ async def of_responses(
     return ResponseInsights([_shape(row) for row in rows], following)
 
 
-def insights_shape(row: Document) -> Insights:
-    result = row["result"]
-    return Insights(
-        form_id=row["form_id"],
-        as_of=rfc3339(row["created_at"]),
-        model=row["model"],
-        analysis=result["analysis"],
-        confidence=result["confidence"],
-        inference_time=row["inference_time"],
-        responses=result["responses"],
-        sentiment=result["sentiment"],
-        findings=result,
-    )
-
-
 def _shape(row: Document) -> Insight:
     result = row["result"]
+    drafted = result.get("drafted")
     return Insight(
         response_id=row["_id"],
         revision=row["revision"],
         sentiment=result["sentiment"],
         confidence=result["confidence"],
+        categories=result.get("categories", []),
+        phrases=result.get("phrases", []),
+        language=result.get("language"),
+        suspicions=result.get("suspicions", []),
+        duplicate_of=result.get("duplicate_of"),
         analysis=result["analysis"],
+        draft=drafted is not None,
+        drafted=None if drafted is None else Drafted(**drafted),
+        undrafted=result.get("undrafted"),
         inference_time=row["inference_time"],
         as_of=rfc3339(row["created_at"]),
         model=row["model"],
-        findings=result,
     )

@@ -62,6 +62,9 @@ def _check_together(settings: shapes.FormSettings) -> None:
     if opens is not None and closes is not None and opens >= closes:
         fault = FieldError("/settings/closes_at", "closes_at must be after opens_at")
         raise BadRequest("The form would close before it opens.", errors=[fault])
+    if len(set(settings.categories)) != len(settings.categories):
+        fault = FieldError("/settings/categories", "each category must be named once")
+        raise BadRequest("A category is named twice.", errors=[fault])
     if settings.time_zone is not None and settings.time_zone not in zoneinfo.available_timezones():
         fault = FieldError(
             "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"

@@ -106,6 +106,8 @@ class FormSettings(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
     retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     pin: Pin | None = None
     quotas: Annotated[list[Quota], Meta(max_length=50)] = []
+    categories: Annotated[list[Annotated[str, Meta(min_length=1, max_length=80)]], Meta(max_length=30)] = []
+    """That analyses put responses into; without any they look for topics themselves."""
     store_address: bool = False
     consent: Annotated[str, Meta(max_length=10_000)] | None = None
 

@@ -101,6 +101,11 @@ class _Edit:
         self.events = event.rows(happening.type, subscribers=happening.subscribers, revision=self.revision)
 
     @property
+    def changes_words(self) -> bool:
+        """Nobody is to read any more what was there before."""
+        return "data" in self.fields or self.fields.get("status") == "deleted"
+
+    @property
     def jobs(self) -> list[Job]:
         return outbox.jobs_of(self.row | {"events": self.events})
 
@@ -113,8 +118,8 @@ async def _write(db: Database, session: Session, wanted: list[_Edit], actor: str
     history = [_before(edit.row, actor, now) for edit in wanted]
     if done.matched_count == len(wanted):
         await db.response_history.insert_many(history, session=session)
-        if gone := [edit.row["_id"] for edit in wanted if edit.fields.get("status") == "deleted"]:
-            await ai_results.forget(db, session, gone)
+        if outdated := [edit.row["_id"] for edit in wanted if edit.changes_words]:
+            await ai_results.forget(db, session, wanted[0].row["form_id"], outdated)
     return done.matched_count
 
 

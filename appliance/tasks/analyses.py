@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huey.exceptions import RetryTask
 
+from appliance.ai import drafts, gguf
+from appliance.ai.drafts import Drafted
 from appliance.ai.engine import ModelFault
 from appliance.errors import NotFound
 from appliance.queue.execution import Permanent
 from appliance.queue.run import Run
 from appliance.services import ai_models, analysis_running
-from appliance.services.analysis_running import Found
-from appliance.services.free_text import Text
+from appliance.services.analysis_readers import Drafter
 from appliance.settings import Settings
 from appliance.tasks import ai, process
 
 if TYPE_CHECKING:
     from appliance.ai.models import Models
+    from appliance.ai.reading import Reading
 
 
 @process.long_task("analyze")
 async def analyze(
     run: Run, *, form_id: str, response_ids: list[str] | None = None, since: str | None = None
 ) -> dict[str, Any]:
-    """The free text of responses is read and what is found is stored, in pieces; the counts of moods."""
+    """The free text of responses is read and what is found is stored, in pieces; counts of what was found."""
     context = process.context()
     try:
-        reader = _Moods(ai.models(), context.settings)
+        reader = _Reader(ai.models(), context.settings)
         return await analysis_running.work(context, run, reader, form_id, response_ids, since)
     except analysis_running.GivesWay:
         raise RetryTask(delay=0) from None
@@ -40,40 +42,30 @@ async def analyze(
         await ai.tell_counts()
 
 
-class _Moods:
-    """An `analysis_running.Reader`."""
+class _Reader:
+    """An `analysis_readers.Reader`."""
 
     def __init__(self, held: Models, settings: Settings) -> None:
-        from appliance.ai import moods
+        from appliance.ai import reading
 
-        choice = ai_models.find(settings, "chat")
-        if choice is None:
-            raise ModelFault("there is no language model; next: appliance status says how to get one")
-        self._models, self._moods = held, moods
-        self.model, self.model_sha256 = choice.name, ai_models.digest(choice.path)
-        self.made_by = f"{moods.VERSION}/{self.model_sha256[:16]}"
-        self.parameters = {"prompt_version": moods.VERSION, "unsure_below": moods.UNSURE}
+        chat, vectors = (_choice(settings, purpose) for purpose in ai_models.PURPOSES)
+        self._models, self._reading = held, reading
+        self.model, self.model_sha256 = chat.name, ai_models.digest(chat.path)
+        vectors_sha256 = ai_models.digest(vectors.path)
+        self.made_by = f"{reading.VERSION}/{self.model_sha256[:16]}/{vectors_sha256[:16]}"
+        self.parameters = {
+            "prompt_version": reading.VERSION,
+            "embedding_model": vectors.name,
+            "embedding_model_sha256": vectors_sha256,
+        }
+        self.embed = held.embed
+        self.drafter: Drafter | None = None
+        if _drafts(settings, chat.path):
+            self.drafter = _Drafter(held, settings, self.model_sha256)
         self._before = dataclasses.replace(held.counts)
 
-    def read(self, texts: Sequence[Text]) -> list[Found]:
-        started = time.monotonic()
-        found = self._moods.read([each.text for each in texts], self._models.score_many)
-        each = (time.monotonic() - started) / max(1, len(found))
-        return [
-            Found(
-                {
-                    "sentiment": mood.sentiment,
-                    "confidence": mood.confidence,
-                    "probabilities": mood.probabilities,
-                    "analysis": "Mood unsure."
-                    if mood.sentiment == "unsure"
-                    else f"{mood.sentiment.capitalize()}.",
-                },
-                f"{self._moods.PREFIX} {text.text}",
-                each,
-            )
-            for text, mood in zip(texts, found, strict=True)
-        ]
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        return self._reading.read(texts, self._models)
 
     def usage(self) -> dict[str, float]:
         before, now = self._before, dataclasses.replace(self._models.counts)
@@ -83,3 +75,32 @@ class _Moods:
             "cached": now.cached - before.cached,
             "load": now.load_seconds - before.load_seconds,
         }
+
+
+class _Drafter:
+    """An `analysis_readers.Drafter`."""
+
+    def __init__(self, held: Models, settings: Settings, sha256: str) -> None:
+        self._generate, self._filters = held.generate, settings.ai_filters
+        self.made_by = f"{drafts.VERSION}/{sha256[:16]}"
+
+    def of_answer(self, text: str, labels: Sequence[str]) -> Drafted:
+        return drafts.of_answer(text, labels, self._generate, self._filters)
+
+    def of_form(self, quotes: Sequence[str]) -> Drafted:
+        return drafts.of_form(quotes, self._generate, self._filters)
+
+
+def _choice(settings: Settings, purpose: ai_models.Purpose) -> ai_models.Choice:
+    found = ai_models.find(settings, purpose)
+    if found is None:
+        kind = "language model" if purpose == "chat" else "model for vectors"
+        raise ModelFault(f"there is no {kind}; next: appliance status says how to get one")
+    return found
+
+
+def _drafts(settings: Settings, path: Path) -> bool:
+    """Whether the language model is asked to write."""
+    if settings.ai_drafts == "auto":
+        return gguf.read(path).parameters >= drafts.LARGE
+    return settings.ai_drafts == "on"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
 from appliance.ai import duplicates, language, phrases, suspicion, texts, valence
@@ -44,7 +45,7 @@ def test_hostile_text_is_bounded(name: str) -> None:
     assert valence.features([text]).shape == (1, len(valence.NAMES))
     suspicion.suspicions(text)
     suspicion.without_instructions(text)
-    duplicates.near_duplicates([text, text])
+    duplicates.signature(text)
     language.detect(text)
     # A second of CPU is hundred times what any of them takes; a wrong pattern takes hours.
     assert time.process_time() - began < 20
@@ -110,16 +111,17 @@ def test_what_speaks_to_a_machine_is_left_out_and_nothing_else() -> None:
 
 def test_near_duplicates() -> None:
     first = "The delivery came two days late and nobody told me about it."
-    assert duplicates.near_duplicates(
-        [
-            first,
-            "no",
-            "no",
-            first.upper(),
-            "Something else that is as long as the first one is.",
-            first + " ok",
-        ]
-    ) == [None, None, None, 0, None, 0]
+    said = [
+        first,
+        "no",
+        "no",
+        first.upper(),
+        "Something else that is as long as the first one is.",
+        first + " ok",
+    ]
+    signatures = b"".join(duplicates.signature(each) for each in said)
+    rows = np.frombuffer(signatures, dtype="<u4").reshape(len(said), -1)
+    assert duplicates.repeated(rows) == [None, None, None, 0, None, 0]
 
 
 @pytest.mark.parametrize(
