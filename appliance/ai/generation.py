@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
-import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import llama_cpp
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+from appliance.ai import sampling
 from appliance.ai.engine import Message, ModelFault, Piece, Refused, Usage
 from appliance.ai.llama import Context, Weights
-
-
-class Wish(NamedTuple):
-    """How to generate; see `engine.Generate`."""
-
-    most: int
-    temperature: float
-    top_p: float
-    seed: int
-    stop: tuple[str, ...]
-    schema: Mapping[str, Any] | None
+from appliance.ai.sampling import Sampler, Wish
 
 
 def prompt(weights: Weights, messages: Sequence[Message]) -> list[int]:
@@ -66,18 +53,18 @@ def generate(context: Context, messages: Sequence[Message], wish: Wish) -> Itera
     if len(tokens) >= context.room:
         raise Refused(f"the messages have {len(tokens)} tokens, and the context has room for {context.room}")
     cached = 0
-    with _sampler(context.weights, wish) as sampler:  # first, since it may be refused
+    with sampling.opened(context.weights, wish) as sampler:  # first, since it may be refused
         for place, done in enumerate(context.feed(tokens)):
             cached = done if place == 0 else cached
             yield Piece("", None, Usage(done, cached, 0))
         yield from _answer(context, sampler, wish, Usage(len(tokens), cached, 0))
 
 
-def _answer(context: Context, sampler: Any, wish: Wish, usage: Usage) -> Iterator[Piece]:
+def _answer(context: Context, sampler: Sampler, wish: Wish, usage: Usage) -> Iterator[Piece]:
     text = _Text(wish.stop)
     most = min(wish.most, context.room - usage.prompt)
     for generated in range(1, most + 1):
-        token = llama_cpp.llama_sampler_sample(sampler, context.pointer, -1)
+        token = sampler.next(context)
         usage = usage._replace(generated=generated)
         if context.weights.is_end(token):
             yield Piece(text.rest(), "stop", usage)
@@ -126,37 +113,3 @@ class _Text:
                 if self._held.endswith(stop[:count]):
                     longest = max(longest, count)
         return longest
-
-
-@contextlib.contextmanager
-def _sampler(weights: Weights, wish: Wish) -> Iterator[Any]:
-    chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-    try:
-        for part in _parts(weights, wish):
-            llama_cpp.llama_sampler_chain_add(chain, part)
-        yield chain
-    finally:
-        llama_cpp.llama_sampler_free(chain)
-
-
-def _parts(weights: Weights, wish: Wish) -> Iterator[Any]:
-    if wish.schema is not None:
-        yield _grammar(weights, wish.schema)
-    if wish.temperature <= 0:
-        yield llama_cpp.llama_sampler_init_greedy()
-        return
-    if wish.top_p < 1:
-        yield llama_cpp.llama_sampler_init_top_p(wish.top_p, 1)
-    yield llama_cpp.llama_sampler_init_temp(wish.temperature)
-    yield llama_cpp.llama_sampler_init_dist(wish.seed & 0xFFFFFFFF)
-
-
-def _grammar(weights: Weights, schema: Mapping[str, Any]) -> Any:
-    try:
-        rules = json_schema_to_gbnf(json.dumps(schema))
-    except Exception as fault:  # its errors are of every kind
-        raise Refused(f"no grammar can be made of this JSON Schema: {fault}") from None
-    found = llama_cpp.llama_sampler_init_grammar(weights.vocabulary, rules.encode(), b"root")
-    if not found:
-        raise Refused("no grammar can be made of this JSON Schema")
-    return found

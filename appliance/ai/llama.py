@@ -236,10 +236,15 @@ class Context:
             self.drop(0, 0)
         return found
 
+    def logits(self, place: int = -1) -> NDArray[np.float32]:
+        """The same before they are made probabilities: llama.cpp's own memory, good until it decodes more."""
+        row = llama_cpp.llama_get_logits_ith(self.pointer, place)
+        found: NDArray[np.float32] = np.ctypeslib.as_array(row, shape=(self.weights.size,))
+        return found
+
     def log_probabilities(self, place: int = -1) -> NDArray[np.float64]:
         """Over the vocabulary, after the row at `place` of the last batch."""
-        row = llama_cpp.llama_get_logits_ith(self.pointer, place)
-        logits = np.ctypeslib.as_array(row, shape=(self.weights.size,)).astype(np.float64)
+        logits = self.logits(place).astype(np.float64)
         logits -= logits.max()
         logits -= np.log(np.exp(logits).sum())
         return logits

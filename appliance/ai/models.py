@@ -84,10 +84,10 @@ class Models:
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
     ) -> Iterator[Piece]:
-        from appliance.ai import generation
+        from appliance.ai import generation, sampling
 
         context = self._open_chat()
-        wish = generation.Wish(most, temperature, top_p, seed, tuple(stop), schema)
+        wish = sampling.Wish(most, temperature, top_p, seed, tuple(stop), schema)
         started = begun = self._now()
         usage = Usage()
         try:
