@@ -400,6 +400,7 @@ FOLDERS = (
     "exports",
     "imports",
     "models",
+    "vectors",
     "secrets",
     "tls",
     "prometheus",

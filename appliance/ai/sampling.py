@@ -1,7 +1,7 @@
 """Which token comes next, of those that the model thinks likely.
 
 A grammar is asked last and about one token: whether it may follow. Only where it may not, all 49,000 are
-looked at. To ask about all of them each time takes longer than the model itself (seconds a token in a string).
+looked at. To ask about all each time takes longer than the model itself (seconds a token in a string).
 """
 
 from __future__ import annotations

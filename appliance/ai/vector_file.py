@@ -1,8 +1,9 @@
 """The file in which the embeddings of responses are kept: what search by meaning looks through.
 
-A row of records of 1,664 bytes: id, form, time, revision and the vector (float32, length 1), closed by a
-CRC-32 over all the rest. One process writes (`vector_writer`), any number read (`vectors`), each through its
-own memory map.
+A row of records: id, form, time, revision and the vector (float32, length 1), closed by a CRC-32 over all
+the rest; with 384 dimensions they have 1,664 bytes. A file is of one model, which its name tells
+(`services.vector_place`): vectors of two models cannot be compared. One process writes (`vector_writer`), any
+number read (`vectors`), each through its own memory map.
 
 - A record is appended and fsynced. One that a crash has torn has a wrong checksum: readers leave it out, the
   next writer cuts it off, or it stays unread where others follow.
@@ -25,16 +26,8 @@ from numpy.typing import NDArray
 from appliance.ai.engine import Vectors
 
 DIMENSIONS: Final = 384
+"""Of the default model's vectors."""
 ID_BYTES: Final = 40
-RECORD: Final = np.dtype(
-    {
-        "names": ["id", "form", "at", "revision", "crc", "spare", "vector"],
-        "formats": [f"S{ID_BYTES}", f"S{ID_BYTES}", "<i8", "<i4", "<u4", "V32", ("<f4", DIMENSIONS)],
-        "offsets": [0, 40, 80, 88, 92, 96, 128],
-        "itemsize": 128 + 4 * DIMENSIONS,
-    }
-)
-SIZE: Final = RECORD.itemsize
 AT_A_TIME: Final = 4096
 """Records that are read at a time: 7 MB."""
 _BEFORE_CRC: Final = 92
@@ -61,7 +54,19 @@ def millis(moment: dt.datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def record(entry: Entry) -> bytes:
+def layout(dimensions: int) -> np.dtype[np.void]:
+    """Of a record."""
+    return np.dtype(
+        {
+            "names": ["id", "form", "at", "revision", "crc", "spare", "vector"],
+            "formats": [f"S{ID_BYTES}", f"S{ID_BYTES}", "<i8", "<i4", "<u4", "V32", ("<f4", dimensions)],
+            "offsets": [0, 40, 80, 88, 92, 96, 128],
+            "itemsize": 128 + 4 * dimensions,
+        }
+    )
+
+
+def record(entry: Entry, kind: np.dtype[np.void]) -> bytes:
     """As it is written. Raises ValueError for an id of no or more than 40 bytes, and for what is no
     embedding."""
     ids = [key(entry.response_id), key(entry.form_id)]
@@ -70,9 +75,10 @@ def record(entry: Entry) -> bytes:
             f"an id has 1 to {ID_BYTES} bytes: {entry.response_id[:60]!r}, {entry.form_id[:60]!r}"
         )
     vector = np.asarray(entry.vector, dtype=np.float32)
-    if vector.shape != (DIMENSIONS,) or not np.isfinite(vector).all():
-        raise ValueError(f"an embedding has {DIMENSIONS} finite numbers; this has the shape {vector.shape}")
-    made = np.zeros(1, dtype=RECORD)
+    wanted = kind["vector"].shape
+    if vector.shape != wanted or not np.isfinite(vector).all():
+        raise ValueError(f"an embedding has {wanted[0]} finite numbers; this has the shape {vector.shape}")
+    made = np.zeros(1, dtype=kind)
     made["id"], made["form"] = ids
     made["at"], made["revision"], made["vector"] = millis(entry.at), entry.revision, vector
     made["crc"] = _checksum(made.tobytes())
@@ -81,10 +87,10 @@ def record(entry: Entry) -> bytes:
 
 def whole(records: Records) -> NDArray[np.bool_]:
     """Which of them are as they were written; neither wiped nor torn."""
-    raw = memoryview(records.tobytes())
+    raw, size = memoryview(records.tobytes()), records.dtype.itemsize
     told = records["crc"].tolist()
     return np.array(
-        [crc != 0 and crc == _checksum(raw[at * SIZE : (at + 1) * SIZE]) for at, crc in enumerate(told)],
+        [crc != 0 and crc == _checksum(raw[at * size : (at + 1) * size]) for at, crc in enumerate(told)],
         dtype=bool,
     )
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from appliance.ai.vector_file import AT_A_TIME, SIZE, Entry, key, record
+from appliance.ai.vector_file import AT_A_TIME, DIMENSIONS, Entry, key, record
 from appliance.ai.vectors import Index
 
 
 class Writer:
     """Use it as a context. What it has returned from is on the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, dimensions: int = DIMENSIONS) -> None:
         """Opens or makes the file, and mends what a crash has left.
 
         Raises BlockingIOError when another process writes, and OSError for what the disk says.
@@ -31,8 +31,9 @@ class Writer:
             os.close(self._lock)
             raise
         _sync_folder(path.parent)
-        self.index = Index(path)
-        os.ftruncate(self._file, len(self.index.records) * SIZE)
+        self.index = Index(path, dimensions)
+        self._size = self.index.size
+        os.ftruncate(self._file, len(self.index.records) * self._size)
         os.fsync(self._file)
         self._wipe([])
 
@@ -57,14 +58,14 @@ class Writer:
         if not entries:
             return
         latest = {entry.response_id: entry for entry in entries}
-        data = b"".join(record(entry) for entry in latest.values())
-        end = len(self.index.records) * SIZE
+        data = b"".join(record(entry, self.index.kind) for entry in latest.values())
+        end = len(self.index.records) * self._size
         try:
             _write(self._file, data, end)
             os.fsync(self._file)
         finally:
             size = os.fstat(self._file).st_size
-            os.ftruncate(self._file, size - size % SIZE)
+            os.ftruncate(self._file, size - size % self._size)
             self.index.refresh()
         self._wipe([])
 
@@ -73,6 +74,14 @@ class Writer:
         found = {self.index.places.get(key(one)) for one in response_ids} - {None}
         self._wipe([place for place in found if place is not None])
         return len(found)
+
+    @property
+    def is_lost(self) -> bool:
+        """Somebody has taken the file away, or put another in its place: what is written now is lost."""
+        try:
+            return self.index.path.stat().st_ino != os.fstat(self._file).st_ino
+        except FileNotFoundError:
+            return True
 
     @property
     def wasted(self) -> float:
@@ -104,7 +113,7 @@ class Writer:
         """Zero these and what is outdated."""
         wiped = sorted({*places, *self.index.outdated})
         for place in wiped:
-            _write(self._file, bytes(SIZE), place * SIZE)
+            _write(self._file, bytes(self._size), place * self._size)
         if wiped:
             os.fsync(self._file)
         self.index.outdated.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.ai.engine import Vectors
-from appliance.ai.vector_file import AT_A_TIME, DIMENSIONS, RECORD, SIZE, Records, key, millis, whole
+from appliance.ai.vector_file import AT_A_TIME, DIMENSIONS, Records, key, layout, millis, whole
 
 _FEW: Final = 0.2
 """Of the records: so many are gathered for a product; of more, all are multiplied where they lie."""
@@ -36,8 +36,11 @@ class Hit(NamedTuple):
 class Index:
     """The records of a file as they are now; a file that is not there has none."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, dimensions: int = DIMENSIONS) -> None:
+        self.path, self.dimensions = path, dimensions
+        self.kind = layout(dimensions)
+        self.size = self.kind.itemsize
+        """Bytes of a record."""
         self._inode = self._seen = 0
         self._begin()
         self.refresh()
@@ -50,6 +53,11 @@ class Index:
         place = self.places.get(key(response_id))
         return None if place is None else int(self.records["revision"][place])
 
+    def vectors(self, response_ids: Sequence[str]) -> Vectors:
+        """Of these, in their order. Raises KeyError for one that there is none of."""
+        places = [self.places[key(one)] for one in response_ids]
+        return np.asarray(self.records["vector"][places])
+
     def refresh(self) -> None:
         """Take in what was written, wiped or replaced since."""
         try:
@@ -60,12 +68,12 @@ class Index:
         if now.st_ino == self._inode and now.st_mtime_ns == self._seen:
             return
         self._seen = now.st_mtime_ns if time.time_ns() - now.st_mtime_ns > _TICK else 0
-        if now.st_ino != self._inode or now.st_size < len(self.records) * SIZE:
+        if now.st_ino != self._inode or now.st_size < len(self.records) * self.size:
             seen = self._seen
             self._begin()
             self._inode, self._seen = now.st_ino, seen
-        if now.st_size // SIZE > len(self.records):
-            self._take(np.memmap(self.path, dtype=RECORD, mode="r", shape=(now.st_size // SIZE,)))
+        if now.st_size // self.size > len(self.records):
+            self._take(np.memmap(self.path, dtype=self.kind, mode="r", shape=(now.st_size // self.size,)))
         self._drop_wiped()
 
     def search(
@@ -87,7 +95,7 @@ class Index:
         places = np.flatnonzero(allowed)
         if not len(places) or limit < 1:
             return []
-        wanted = np.asarray(query, dtype=np.float32).reshape(DIMENSIONS)
+        wanted = np.asarray(query, dtype=np.float32).reshape(self.dimensions)
         if len(places) < _FEW * len(allowed):
             scores = self.records["vector"][places] @ wanted
         else:
@@ -100,7 +108,7 @@ class Index:
 
     def _begin(self) -> None:
         self._inode = self._seen = 0
-        self.records: Records = np.empty(0, dtype=RECORD)
+        self.records: Records = np.empty(0, dtype=self.kind)
         self.places: dict[bytes, int] = {}
         """Where each response is."""
         self.outdated: list[int] = []

@@ -25,6 +25,7 @@ ROUTES: dict[str, Route] = {
     "chat": Route("batched", retries=0, soft=300, hard=330),
     "deliver_webhook": Route("default", retries=10, soft=30, hard=45),
     "embed": Route("batched", retries=0, soft=300, hard=330),
+    "embed_responses": Route("batched", retries=3, soft=300, hard=330),
     "export_responses": Route("default", retries=3, soft=3600, hard=3660),
     "import_responses": Route("default", retries=3, soft=3600, hard=3660),
     "notify_watchers": Route("default", retries=10, soft=60, hard=90),

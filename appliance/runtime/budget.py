@@ -51,7 +51,7 @@ class Row(NamedTuple):
 TABLE = (
     Row("nginx", 0.5, 256, (12, 12), least=64, each=32, processes=2),
     Row("api", 4, 1024, (0, 3), least=512, each=128, processes=4, oom_score=100),
-    Row("worker-high", 0.5, 512, (10, 10), least=128, each=48, processes=4, oom_score=200),
+    Row("worker-high", 0.5, 512, (10, 10), least=256, each=48, processes=4, oom_score=200),
     Row("worker-default", 0.5, 512, (11, 11), least=256, each=48, processes=4, nice=5, oom_score=300),
     Row("worker-ai", 4, 4096, (4, 7), least=768, each=0, processes=4, nice=10, oom_score=600),
     Row("scheduler", 1, 1024, (13, 13), least=384, each=0, nice=5, oom_score=200),

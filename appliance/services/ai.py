@@ -82,8 +82,11 @@ def _model(choice: Choice) -> shapes.Model:
     return shapes.Model(id=choice.name, created=int(choice.path.stat().st_mtime))
 
 
-def _choose(context: Context, purpose: Purpose, wanted: str) -> str:
-    """The model's name. Raises NotFound, Invalid, Unavailable while there is none."""
+def choose(context: Context, purpose: Purpose, wanted: str) -> str:
+    """The name of the model that is used; "" wants whichever.
+
+    Raises NotFound, Invalid, Unavailable while there is none.
+    """
     state, choice = llama_install.state(), _find(context, purpose)
     if wanted and (choice is None or wanted != choice.name):
         get_model(context, wanted)
@@ -104,7 +107,7 @@ def _choose(context: Context, purpose: Purpose, wanted: str) -> str:
 
 def ask_chat(context: Context, caller: Caller, asked: shapes.ChatRequest) -> Question:
     """Raises Invalid, NotFound, Unavailable. Nothing is sent yet."""
-    model = _choose(context, "chat", asked.model)
+    model = choose(context, "chat", asked.model)
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     wish = {
         "most": asked.max_completion_tokens or asked.max_tokens or _TOKENS,
@@ -132,7 +135,7 @@ def _schema(asked: shapes.ResponseFormat | None) -> dict[str, Any] | None:
 
 def ask_vectors(context: Context, caller: Caller, asked: shapes.EmbeddingsRequest) -> Question:
     """Raises Invalid, NotFound, Unavailable. Nothing is sent yet."""
-    model = _choose(context, "embedding", asked.model)
+    model = choose(context, "embedding", asked.model)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     return _question("embed", {"texts": texts}, caller, model, ahead=True)
 

@@ -19,6 +19,7 @@ from appliance.security.signatures import Signer, open_signer
 from appliance.security.tokens import Tokens
 from appliance.services.bodies import Bodies
 from appliance.services.form_states import FormStates
+from appliance.services.free_text import Readers
 from appliance.services.schemas import Schemas
 from appliance.services.subscriptions import Subscriptions
 from appliance.settings import Settings
@@ -59,6 +60,9 @@ class Context:
     space: Space
     importing: asyncio.Semaphore
     """Turns of files that are read for an import."""
+    texts: Readers = field(default_factory=Readers)
+    searches: int = 0
+    """By meaning, that this process waits for."""
     listeners: Counter[str] = field(default_factory=Counter)
     """By user: how many tasks they listen to."""
     stopping: bool = False

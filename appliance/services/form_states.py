@@ -8,6 +8,7 @@ is not done (see `stores.response_writer`).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class FormState:
     read_at: float
     generation: int
     quotas: tuple[Quota, ...] = ()
+    has_text: bool = False
+    """Whether the published version asks for text."""
 
 
 def form_key(form_id: str) -> str:
@@ -56,6 +59,7 @@ class FormStates:
         self._generations = generations
         self._states: OrderedDict[str, FormState] = OrderedDict()
         self._compiled: OrderedDict[tuple[str, int], Rules] = OrderedDict()
+        self._with_text: OrderedDict[tuple[str, int], bool] = OrderedDict()
         self._slugs: OrderedDict[str, str] = OrderedDict()
 
     def find(self, form_id: str) -> FormState | None:
@@ -75,7 +79,8 @@ class FormStates:
         row = await forms.get(self._db, form_id, hide=forms.DEFINITION)
         published = await self.compiled(form_id, row["version"]) if row["version"] else None
         quotas = form_quotas.of_form(published, row["settings"])
-        state = self._states[form_id] = FormState(row, published, now, generation, quotas)
+        has_text = published is not None and await self._asks_for_text(form_id, row["version"], published)
+        state = self._states[form_id] = FormState(row, published, now, generation, quotas, has_text)
         _trim(self._states)
         return state
 
@@ -96,6 +101,15 @@ class FormStates:
             form = self._compiled[form_id, version] = await rules_of(self._schemas, row)
             _trim(self._compiled)
         return form
+
+    async def _asks_for_text(self, form_id: str, version: int, rules: Rules) -> bool:
+        found = self._with_text.get((form_id, version))
+        if found is None:
+            columns = await asyncio.to_thread(rules.columns)
+            found = any(column.kind == "text" for column in columns.main.columns)
+            self._with_text[form_id, version] = found
+            _trim(self._with_text)
+        return found
 
 
 def _trim(cache: OrderedDict[Any, Any]) -> None:

@@ -183,7 +183,7 @@ async def _write_once(context: Context, attempt: Attempt, state: FormState) -> D
 def _gate(state: FormState) -> Gate:
     settings = state.row["settings"]
     limits = settings.get("max_responses"), settings.get("closes_at"), state.quotas
-    return Gate(state.row["_id"], state.row["rev"], *limits)
+    return Gate(state.row["_id"], state.row["rev"], *limits, has_text=state.has_text)
 
 
 async def _judge(context: Context, attempt: Attempt, state: FormState) -> _Judged:

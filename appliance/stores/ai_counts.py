@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 _KEY = "appliance:ai:counts"
 _LOADED = "appliance:ai:loaded"
+_PENDING = "appliance:ai:pending"
 _COUNTERS = {
     "loads": "Models loaded",
     "load_seconds": "What loading them took",
@@ -25,6 +26,9 @@ _COUNTERS = {
     "generate_seconds": "What generating took",
     "scored": "Texts whose labels were scored",
     "embedded": "Texts whose vectors were made",
+    "responses_embedded": "Responses whose vectors were put into the file of search by meaning",
+    "searches": "Searches by meaning that were answered",
+    "search_seconds": "What they took, the database included",
     "refused": "Questions that were told to come back, since too many waited",
     "hung_up": "Answers that were broken off because nobody waited for them any more",
 }
@@ -48,6 +52,12 @@ async def set_loaded(redis: AsyncRedis, loaded: bool) -> None:
         await redis.set(_LOADED, int(loaded), ex=_ALIVE)
 
 
+async def set_pending(redis: AsyncRedis, count: int) -> None:
+    """How many responses have no vector yet; to be said again within a minute."""
+    with contextlib.suppress(RedisError, OSError):
+        await redis.set(_PENDING, count, ex=_ALIVE)
+
+
 class AiCollector(Collector):
     """Reads Redis at each scrape; tells nothing while it does not answer."""
 
@@ -56,17 +66,21 @@ class AiCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Names without asking Redis: registering must not need one."""
-        yield from _metrics({}, 0)
+        yield from _metrics({}, 0, 0)
 
     def collect(self) -> Iterator[Metric]:
         try:
-            found, loaded = self._redis.hgetall(_KEY), self._redis.get(_LOADED)
+            found, (loaded, pending) = self._redis.hgetall(_KEY), self._redis.mget(_LOADED, _PENDING)
         except (RedisError, OSError):
             return
-        yield from _metrics({name.decode(): float(value) for name, value in found.items()}, int(loaded or 0))
+        counts = {name.decode(): float(value) for name, value in found.items()}
+        yield from _metrics(counts, int(loaded or 0), None if pending is None else int(pending))
 
 
-def _metrics(counts: Mapping[str, float], loaded: int) -> Iterator[Metric]:
+def _metrics(counts: Mapping[str, float], loaded: int, pending: int | None) -> Iterator[Metric]:
     for name, told in _COUNTERS.items():
         yield CounterMetricFamily(f"appliance_ai_{name}", told, value=counts.get(name, 0))
     yield GaugeMetricFamily("appliance_ai_loaded", "1 while a model is in memory", value=loaded)
+    if pending is not None:
+        told = "Responses that search by meaning does not find yet, or not as they are now"
+        yield GaugeMetricFamily("appliance_ai_pending", told, value=pending)

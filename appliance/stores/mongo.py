@@ -77,6 +77,7 @@ async def prepare(db: Database) -> None:
     await db.form_versions.create_index([("form_id", 1), ("version", 1)], unique=True)
     await db.idempotency.create_index("created_at", expireAfterSeconds=24 * 3600)
     await db.form_counters.create_index("open.at")
+    await db.form_counters.create_index("unembedded", sparse=True)
     await db.audit.create_index("number", unique=True)
     await db.links.create_index("token_hash", unique=True)
     await db.links.create_index([("form_id", 1), ("number", 1)], unique=True)
@@ -100,6 +101,7 @@ async def prepare(db: Database) -> None:
     await db.partials.create_index([("state", 1), ("updated_at", 1)])
     await db.exports.create_index([("owner", 1), ("expires_at", 1)])
     await db.exports.create_index("expires_at")
+    await db.ai_outdated.create_index("form_id")
     await db.ai_results.create_index([("form_id", 1), ("seq", 1)], unique=True)
     rows = db.responses
     await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)

@@ -52,6 +52,8 @@ class Gate:
     max_responses: int | None
     closes_at: dt.datetime | None
     limits: tuple[Quota, ...] = ()
+    has_text: bool = False
+    """Whether its answers may be searched by meaning."""
 
     @property
     def is_limited(self) -> bool:
@@ -188,10 +190,10 @@ def _quota_refusal(quota: Quota, counters: Document) -> Exception:
 
 
 def reservation_update(
-    reservation_id: str, n: int, wanted: Counter[str], written: list[str]
+    reservation_id: str, n: int, wanted: Counter[str], written: list[str], *, has_text: bool = False
 ) -> list[Document]:
-    """Take n numbers and places, and places of quotas, enter the reservation, and strike the written ones, in
-    one step.
+    """Take n numbers and places, and places of quotas, enter the reservation, strike the written ones, and
+    mark the form for search by meaning (`embedded` takes the mark off), in one step.
 
     $$NOW is the database's clock: numbers and times rise together, whichever process asks.
     """
@@ -203,6 +205,8 @@ def reservation_update(
     unwritten = {"$not": [{"$in": ["$$entry.id", written]}]}
     still_open = {"$filter": {"input": "$open", "as": "entry", "cond": unwritten}}
     fields: Document = {"seq": upto, "taken": {"$add": ["$taken", n]}}
+    if has_text:
+        fields["unembedded"] = True
     fields |= {f"counts.{name}": {"$add": [f"$counts.{name}", m]} for name, m in wanted.items()}
     return [{"$set": {**fields, "open": {"$concatArrays": [still_open, [entry]]}}}]
 

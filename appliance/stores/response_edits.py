@@ -18,7 +18,7 @@ from appliance.clock import utc_now
 from appliance.domain import event
 from appliance.errors import Conflict, NotFound
 from appliance.queue.scripts import Job
-from appliance.stores import ai_results, audit, outbox, pages, quotas
+from appliance.stores import ai_results, audit, embedded, outbox, pages, quotas
 from appliance.stores.mongo import Database, Document
 from appliance.stores.responses import terms_with_status
 from appliance.stores.transactions import Overtaken, Session, together
@@ -109,6 +109,17 @@ class _Edit:
     def jobs(self) -> list[Job]:
         return outbox.jobs_of(self.row | {"events": self.events})
 
+    @property
+    def changes_text(self) -> bool:
+        """What search by meaning has of it is not right any more: the answers change, or it goes or comes
+        back.
+        """
+        return "data" in self.fields or "deleted" in (self.row["status"], self.fields.get("status"))
+
+    @property
+    def outdated(self) -> embedded.Outdated:
+        return embedded.Outdated(self.row["_id"], self.row["form_id"], self.revision)
+
 
 async def _write(db: Database, session: Session, wanted: list[_Edit], actor: str | None) -> int:
     """How many rows were still as they had been read."""
@@ -120,6 +131,7 @@ async def _write(db: Database, session: Session, wanted: list[_Edit], actor: str
         await db.response_history.insert_many(history, session=session)
         if outdated := [edit.row["_id"] for edit in wanted if edit.changes_words]:
             await ai_results.forget(db, session, wanted[0].row["form_id"], outdated)
+        await embedded.outdate(db, session, [edit.outdated for edit in wanted if edit.changes_text])
     return done.matched_count
 
 

@@ -203,7 +203,7 @@ class ResponseWriter:
             query["taken"] = {"$lte": gate.max_responses - n}
         wanted = places_of(reservation.items)
         query |= quotas.room_for(gate.limits, wanted)
-        change = reservation_update(reservation.id, n, wanted, written)
+        change = reservation_update(reservation.id, n, wanted, written, has_text=gate.has_text)
         counters: Document | None = None
         try:
             await self._db.form_counters.update_one(query, change)

@@ -4,6 +4,7 @@
 - every 2 s: how tasks ended that did not complete is settled; those that failed for good become dead letters;
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
+- every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 10 s: reservations of writers that died midway are settled.
 """
 
@@ -27,6 +28,7 @@ from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
 from appliance.tasks.cron import Cron
+from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
 from appliance.tasks.relay import Relay
 
@@ -67,6 +69,7 @@ CHORES = (
     Chore("relay", 5.0, Relay()),
     Chore("bury", 2.0, bury),
     Chore("pause", 5.0, pause),
+    Chore("embed", 2.0, Embedding()),
     Chore("settle", 10.0, settle),
 )
 

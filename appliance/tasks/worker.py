@@ -14,11 +14,22 @@ from appliance.queue.pool import Pool
 from appliance.queue.worker import work
 from appliance.settings import Settings
 from appliance.stores import mongo
-from appliance.tasks import ai, analyses, exports, imports, notices, process, pruning, webhooks
+from appliance.tasks import (
+    ai,
+    analyses,
+    embedding,
+    exports,
+    imports,
+    notices,
+    process,
+    pruning,
+    searcher,
+    webhooks,
+)
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, analyses, exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (ai, analyses, embedding, exports, imports, notices, pruning, webhooks)
 """Importing them registers their tasks."""
 
 
@@ -29,12 +40,19 @@ def consume(name: str, asked: Settings, count: int) -> None:
         return open_queue(connect(asked)).storage
 
     def main(worker: str) -> None:
+        if name == "worker-high" and worker.startswith(f"{name}-{count + 1}:"):
+            searcher.serve(asked)
         rest = ai.prepare(asked) if name == "worker-ai" else _rest
         work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage, rest)
 
     path = Paths(asked.data).beat(name)
-    size = 1 if name == "worker-ai" else count  # there, the number is that of a model's threads
-    Pool(name, size, main, open_storage, lambda: processes.beat(path)).run()
+    Pool(name, _size(name, count), main, open_storage, lambda: processes.beat(path)).run()
+
+
+def _size(name: str, count: int) -> int:
+    if name == "worker-ai":
+        return 1  # there, the number is that of a model's threads
+    return count + 1 if name == "worker-high" else count  # the last one answers searches by meaning
 
 
 def _rest() -> None: ...

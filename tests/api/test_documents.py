@@ -14,6 +14,7 @@ OPERATIONS = {
     "POST /v1/embeddings",
     "POST /api/v1/forms/{form_id}/analyze",
     "GET /api/v1/forms/{form_id}/insights",
+    "GET /api/v1/forms/{form_id}/search",
     "GET /api/v1/forms/{form_id}/insights/responses",
     "GET /healthz",
     "GET /readyz",

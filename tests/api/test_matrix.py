@@ -60,6 +60,7 @@ GET    FORM/links                            401 200 403 403 404 401 403 200
 POST   FORM/analyze                          401 202 403 202 404 401 403 202
 GET    FORM/insights                         401 404 404 404 404 401 403 404
 GET    FORM/insights/responses               401 200 200 200 404 401 403 200
+GET    FORM/search                           401 200 200 200 404 401 403 200
 POST   FORM/links                            401 201 403 403 404 401 403 201
 DELETE FORM/links/{link_id}                  401 204 403 403 404 401 403 204
 GET    FORM/partial/{token}                  401 200 403 200 404 401 403 200
@@ -252,6 +253,8 @@ class World:
                 "content": '{"properties": {"name": {"type": "string"}}}',
                 "headers": {"content-type": "application/json"},
             }
+        elif operation.endswith("/search"):
+            path += "?q=a long wait"
         elif operation.endswith("/files"):
             path += "?question=photos"
             sent = {"content": PNG, "headers": {"content-type": "image/png"}}

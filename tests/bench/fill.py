@@ -79,12 +79,12 @@ async def _fill(settings: Settings, form_id: str, count: int) -> None:
         writer = ResponseWriter(db)
         writer.start()
         for start in range(0, count, GROUP):
-            rows = [_row(form, form_id, chance) for _ in range(min(GROUP, count - start))]
-            await asyncio.gather(*(writer.write(gate, row) for row in rows))
+            rows = [row(form, form_id, chance) for _ in range(min(GROUP, count - start))]
+            await asyncio.gather(*(writer.write(gate, one) for one in rows))
         await writer.stop()
 
 
-def _row(form: Form, form_id: str, chance: random.Random) -> Document:
+def row(form: Form, form_id: str, chance: random.Random) -> Document:
     """As `services.submissions` makes it."""
     data = check_answers(form, answers(chance), utc_now())
     return {

@@ -1,5 +1,5 @@
-"""`scripts/bench search`: search by meaning over 100,000 responses, without an appliance and without a
-model.
+"""`scripts/bench search`: search by meaning over 100,000 responses: the file alone, without an appliance and
+without a model; then all of it (`search_http`).
 
 Vectors are drawn around 200 directions, as answers gather around what they are about. The exact answer comes
 from a product and a full sort over the same vectors in memory.
@@ -22,7 +22,7 @@ from appliance.ai.engine import Vectors
 from appliance.ai.vector_file import DIMENSIONS, Entry
 from appliance.ai.vector_writer import Writer
 from appliance.ai.vectors import Hit, Index
-from tests.bench import report
+from tests.bench import report, search_http
 
 RESPONSES: Final = 100_000
 P95_MS: Final = 100
@@ -35,7 +35,16 @@ Json = dict[str, Any]
 
 
 def run() -> Json:
-    about = report.machine()
+    about, file, http = report.machine(), _file(), search_http.run()
+    return {
+        "machine": about,
+        "notes": file["notes"] | http["notes"],
+        "rows": file["rows"] + http["rows"],
+        "aims": file["aims"] + http["aims"],
+    }
+
+
+def _file() -> Json:
     chance = np.random.default_rng(7)
     middles = chance.standard_normal((200, DIMENSIONS))
     vectors = _near(middles[chance.integers(0, 200, RESPONSES)], chance)
@@ -60,7 +69,6 @@ def run() -> Json:
     recall = _recall(vectors, queries, found)
     slow = report.quantile(plain, 0.95) * 1000
     return {
-        "machine": about,
         "notes": {
             "file": f"{size:.0f} MB",
             "of a reader's memory": f"{memory:.0f} MB more, the file's pages among them",

@@ -12,7 +12,7 @@ from appliance.api.guards import perhaps_signed_in, signed_in
 from appliance.api.paging import Cursor, Limit
 from appliance.api.parameters import FormId
 from appliance.api.requests import ApiRequest
-from appliance.api.routes import ai, exports, form_imports, form_sharing
+from appliance.api.routes import ai, exports, form_imports, form_sharing, search
 from appliance.services import forms, public_forms, shapes
 from appliance.stores import idempotency
 
@@ -171,5 +171,6 @@ router = Router(
         *form_sharing.handlers,
         *exports.form_handlers,
         *ai.form_handlers,
+        *search.form_handlers,
     ],
 )

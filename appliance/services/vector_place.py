@@ -1,0 +1,42 @@
+"""Which file has the vectors that the present model makes. No NumPy is needed to know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from appliance.addresses import Paths
+from appliance.ai import gguf
+from appliance.ai.engine import ModelFault
+from appliance.services import ai_models
+from appliance.settings import Settings
+
+
+class Place(NamedTuple):
+    """The file, which may not be there yet."""
+
+    path: Path
+    model: Path
+
+    @property
+    def dimensions(self) -> int:
+        """Raises ModelFault."""
+        found = gguf.read(self.model).number("embedding_length")
+        if not found:
+            raise ModelFault(f"{self.model} does not say how long its vectors are; next: use another")
+        return found
+
+
+def find(settings: Settings) -> Place | None:
+    """None while there is no model for vectors.
+
+    A file is named by its model's digest: another model has another one, the same under another name its own.
+    """
+    choice = ai_models.find(settings, "embedding")
+    if choice is None:
+        return None
+    try:
+        name = f"{ai_models.digest(choice.path)[:16]}.vectors"
+    except OSError:
+        return None
+    return Place(Paths(settings.data).vectors / name, choice.path)
