@@ -12,7 +12,7 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from appliance.ai.engine import ModelFault
 
@@ -33,6 +33,14 @@ _BLOCKS = {
 }  # fmt: skip
 
 
+class Tensor(NamedTuple):
+    """Where a matrix ends, from where the weights begin, and how long it is; of an unknown type, 0."""
+
+    end: int
+    bytes: int
+    numbers: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """Of a file that is whole."""
@@ -41,9 +49,12 @@ class Header:
     bytes: int
     metadata: dict[str, Any]
     """Lists of more than 1,024 items, such as the vocabulary, are given as their length."""
-    tensors: int
-    parameters: int = 0
-    """Numbers in all tensors."""
+    tensors: dict[str, Tensor]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all tensors."""
+        return sum(tensor.numbers for tensor in self.tensors.values())
 
     @property
     def architecture(self) -> str:
@@ -90,34 +101,35 @@ def _read(path: Path, file: BinaryIO, size: int) -> Header:
     if magic != _MAGIC:
         shown = magic.decode("latin-1").encode("unicode_escape").decode()
         raise ModelFault(f"{path} is no GGUF file: it begins with '{shown}', not with 'GGUF'; {_NEXT}")
-    reader = _Reader(path, file, size)
+    reader = Reader(path, file, size)
     version = reader.scalar("I")
     if version not in (2, 3):
         raise ModelFault(f"{path} has GGUF version {version}; 2 and 3 can be read; {_NEXT}")
-    tensors, pairs = reader.scalar("Q"), reader.scalar("Q")
-    if tensors > 1_000_000 or pairs > 1_000_000:
-        raise ModelFault(f"{path} is broken: it claims {tensors} tensors and {pairs} values; {_NEXT}")
+    count, pairs = reader.scalar("Q"), reader.scalar("Q")
+    if count > 1_000_000 or pairs > 1_000_000:
+        raise ModelFault(f"{path} is broken: it claims {count} tensors and {pairs} values; {_NEXT}")
     metadata = {reader.text(): reader.value(reader.scalar("I")) for _ in range(pairs)}
-    weights = [_tensor(reader) for _ in range(tensors)]
-    end = max((end for _, end in weights), default=0)
+    tensors = dict(_tensor(reader) for _ in range(count))
+    end = max((tensor.end for tensor in tensors.values()), default=0)
     alignment = int(metadata.get("general.alignment", 32)) or 32
     needed = math.ceil(file.tell() / alignment) * alignment + end
     if size < needed:
         raise ModelFault(f"{path} is cut off: {size} bytes of {needed}; {_NEXT}")
-    return Header(path, size, metadata, tensors, sum(count for count, _ in weights))
+    return Header(path, size, metadata, tensors)
 
 
-def _tensor(reader: _Reader) -> tuple[int, int]:
-    """How many numbers it has, and the bytes from where the weights begin to its end; of an unknown type, to
-    its beginning."""
-    reader.text()
+def _tensor(reader: Reader) -> tuple[str, Tensor]:
+    name = reader.text()
     count = math.prod(reader.scalar("Q") for _ in range(reader.scalar("I")))
     kind, offset = reader.scalar("I"), reader.scalar("Q")
     numbers, size = _BLOCKS.get(kind, (1, 0))
-    return count, int(offset + count // numbers * size)
+    length = count // numbers * size
+    return name, Tensor(int(offset + length), int(length), count)
 
 
-class _Reader:
+class Reader:
+    """Of one file, value by value. Raises ModelFault where it ends too soon or makes no sense."""
+
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self._path, self._file, self._size = path, file, size
 

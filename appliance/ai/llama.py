@@ -130,12 +130,14 @@ class Context:
         breaks: Breaks | None = None,
         *,
         sequences: int = 1,
+        at_once: int = BATCH,
         embeds: bool = False,
     ) -> None:
         self.weights, self.room, self._breaks = weights, tokens, breaks
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = tokens
-        params.n_batch = params.n_ubatch = min(tokens, BATCH)
+        params.n_batch = min(tokens, BATCH)
+        params.n_ubatch = min(tokens, at_once)
         params.n_seq_max = sequences
         params.n_outputs_max = min(params.n_batch, 3 * sequences)
         params.kv_unified = True

@@ -7,6 +7,7 @@ cannot be loaded raises ModelFault each time it is asked for, and nothing else s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ import numpy as np
 from appliance.ai import gguf, memory
 from appliance.ai.chosen import EMBEDDED, Chosen, Counts
 from appliance.ai.engine import Message, ModelFault, Piece, Scores, Usage, Vectors
-from appliance.ai.memory import SCORING, SEQUENCES
+from appliance.ai.gguf import Header
+from appliance.ai.memory import SCORING, SEQUENCES, Fit
 
 if TYPE_CHECKING:
     from appliance.ai.breaks import Breaks
@@ -36,7 +38,7 @@ class Models:
         self._embedder: Context | None = None
         self._chat: Context | None = None
         self._scoring: Context | None = None
-        self._room = 0
+        self._fit = Fit(0, memory.Need(0, 0, 0), is_tight=False)
         self.used = now()
 
     # -- what is asked
@@ -109,7 +111,7 @@ class Models:
     @property
     def room(self) -> int:
         """Tokens of the chat's context, once it is loaded."""
-        return self._room
+        return self._fit.context
 
     def idle(self) -> float:
         """Seconds since something was asked."""
@@ -136,7 +138,7 @@ class Models:
             if path is None:
                 raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
             header = gguf.read(path)
-            memory.fitting_context(header, self.chosen.memory, EMBEDDED)
+            memory.fit(header, self.chosen.memory, EMBEDDED)
             started = self._now()
             weights = Weights(path)
             self._embedder = Context(weights, EMBEDDED, self.chosen.threads, self._breaks, embeds=True)
@@ -153,28 +155,43 @@ class Models:
             header = gguf.read(path)
             if header.is_embedder:
                 raise ModelFault(f"{path} makes vectors and no text; next: name it with EMBEDDING_MODEL")
-            self._room = memory.fitting_context(header, self.chosen.memory, self.chosen.context)
+            self._fit = memory.fit(header, self.chosen.memory, self.chosen.context, self._beside())
             started = self._now()
             self._weights = Weights(path)
             self._loaded(started)
         return self._weights
 
+    def _beside(self) -> Header | None:
+        """The model for vectors, when it can be used: it may be loaded at any time."""
+        with contextlib.suppress(ModelFault):
+            return gguf.read(self.chosen.embedding) if self.chosen.embedding else None
+        return None
+
     def _open_chat(self) -> Context:
         if self._chat is None:
-            from appliance.ai.llama import Context
-
-            weights = self._open_weights()
-            self._chat = Context(weights, self._room, self.chosen.threads, self._breaks)
+            self._chat = self._context(self._open_weights(), self._fit)
         return self._chat
 
     def _open_scoring(self) -> Context:
+        weights, found = self._open_weights(), self._fit
+        if found.is_tight:
+            return self._open_chat()
         if self._scoring is None:
-            from appliance.ai.llama import Context
-
-            weights = self._open_weights()
-            room = min(SCORING, self._room)
-            self._scoring = Context(weights, room, self.chosen.threads, self._breaks, sequences=SEQUENCES)
+            short = found._replace(context=min(SCORING, found.context))
+            self._scoring = self._context(weights, short, sequences=SEQUENCES)
         return self._scoring
+
+    def _context(self, weights: Weights, found: Fit, *, sequences: int = 1) -> Context:
+        from appliance.ai.llama import Context
+
+        return Context(
+            weights,
+            found.context,
+            self.chosen.threads,
+            self._breaks,
+            sequences=SEQUENCES if found.is_tight else sequences,
+            at_once=found.at_once,
+        )
 
     def _loaded(self, started: float) -> None:
         self.counts.loads += 1

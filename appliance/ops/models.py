@@ -76,7 +76,7 @@ def _row(asked: Settings, path: Path) -> dict[str, Any]:
         judged = ai_models.judge(asked, path)
     except ModelFault as fault:
         return row | {"fault": str(fault)}
-    return row | {"purpose": _purpose(judged), "context": judged.context}
+    return row | {"purpose": _purpose(judged), "context": judged.fit.context}
 
 
 def _purpose(judged: Judgement) -> Purpose:
@@ -102,12 +102,13 @@ def check(file: str | None, *, as_json: bool) -> int:
 
 
 def _tell(judged: Judgement, *, as_json: bool) -> None:
-    header, need = judged.header, judged.need
+    header, need = judged.header, judged.fit.need
     if as_json:
         told = {
             "path": str(header.path),
             "architecture": header.architecture,
-            "context": judged.context,
+            "context": judged.fit.context,
+            "is_tight": judged.fit.is_tight,
             "need": {**need._asdict(), "total": need.total},
             "memory": judged.memory,
         }
@@ -115,8 +116,10 @@ def _tell(judged: Judgement, *, as_json: bool) -> None:
         return
     parts = ", ".join(f"{size(count)} {name}" for name, count in need._asdict().items())
     print(f"{header.path}: {header.name} ({header.architecture}), for {_purpose(judged)}")
-    print(f"  fits with {judged.context} tokens of context: {size(need.total)} ({parts})")
+    print(f"  fits with {judged.fit.context} tokens of context: {size(need.total)} ({parts})")
     print(f"  of the {size(judged.memory)} that worker-ai may have")
+    if judged.fit.is_tight:
+        print("  tight: prompts and analyses are slower than with more memory")
 
 
 def use(file: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from appliance.ai import gguf, memory
 from appliance.ai.chosen import EMBEDDED, Chosen
 from appliance.ai.engine import ModelFault
 from appliance.ai.gguf import Header
-from appliance.ai.memory import Need
+from appliance.ai.memory import Fit
 from appliance.settings import Settings
 
 Purpose = Literal["chat", "embedding"]
@@ -120,8 +121,7 @@ class Judgement:
     """Of a file that can be used: with how many tokens of context, and what that takes."""
 
     header: Header
-    context: int
-    need: Need
+    fit: Fit
     memory: int
     """Bytes that worker-ai may have."""
 
@@ -130,5 +130,12 @@ def judge(settings: Settings, path: Path) -> Judgement:
     """Raises ModelFault for what is no model, is broken, or does not fit."""
     header, given = gguf.read(path), chosen(settings)
     wanted = EMBEDDED if header.is_embedder else settings.ai_context
-    context = memory.fitting_context(header, given.memory, wanted)
-    return Judgement(header, context, memory.need(header, context), given.memory)
+    found = memory.fit(header, given.memory, wanted, None if header.is_embedder else _beside(given))
+    return Judgement(header, found, given.memory)
+
+
+def _beside(given: Chosen) -> Header | None:
+    """The model for vectors, which takes its part of the memory too."""
+    with contextlib.suppress(ModelFault):
+        return gguf.read(given.embedding) if given.embedding else None
+    return None

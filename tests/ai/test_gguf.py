@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from appliance.ai import gguf, memory
 from appliance.ai.engine import ModelFault
+from appliance.ai.gguf import Header, Tensor
 from tests import models
+from tests.bench import big_model
 
 GIB = 2**30
 
@@ -69,10 +71,45 @@ def test_a_broken_head_is_a_fault_and_nothing_worse(chat: Path, tmp_path: Path, 
 
 def test_the_context_is_as_long_as_the_memory_allows(chat: Path) -> None:
     header = gguf.read(chat)
-    assert memory.fitting_context(header, 4 * GIB, 4096) == 4096
-    assert memory.fitting_context(header, 4 * GIB, 100_000) == 8192, "what it was made for"
-    least = memory.fitting_context(header, 768 * 2**20, 8192)
-    assert 4096 <= least <= 8192
-    assert memory.need(header, least).total <= 768 * 2**20
+    assert memory.fit(header, 4 * GIB, 4096).context == 4096
+    assert memory.fit(header, 4 * GIB, 100_000).context == 8192, "what it was made for"
+    least = memory.fit(header, 768 * 2**20, 8192)
+    assert 4096 <= least.context <= 8192
+    assert not least.is_tight
+    assert least.need.total <= 768 * 2**20
     with pytest.raises(ModelFault, match=r"needs \d+ MiB with the shortest context .*; next: take a smaller"):
-        memory.fitting_context(header, 300 * 2**20, 4096)
+        memory.fit(header, 200 * 2**20, 4096)
+
+
+def seven_billion() -> Header:
+    """The head of a file such as tests/bench/big_model.py makes."""
+    rows = list(big_model.tensors(49152))
+    shape = {
+        "block_count": 32, "context_length": 4096, "embedding_length": 4096, "feed_forward_length": 11008,
+        "attention.head_count": 32, "attention.head_count_kv": 32,
+    }  # fmt: skip
+    metadata = {"general.architecture": "llama", "tokenizer.ggml.tokens": 49152}
+    metadata |= {f"llama.{name}": number for name, number in shape.items()}
+    size = sum(row.bytes for row in rows)
+    return Header(Path("7b.gguf"), size, metadata, {row.name: Tensor(0, row.bytes) for row in rows})
+
+
+def test_a_model_of_7b_and_4_bits_fits_tightly_into_4_gib(chat: Path) -> None:
+    vectors = gguf.read(models.embedding_model())
+    found = memory.fit(seven_billion(), 4 * GIB, 4096, vectors)
+    assert found.is_tight
+    assert found.context >= memory.LEAST
+    assert found.need.total + vectors.bytes < 4 * GIB
+    roomy = memory.fit(seven_billion(), 8 * GIB, 4096, vectors)
+    assert (roomy.is_tight, roomy.context) == (False, 4096)
+    with pytest.raises(ModelFault, match=r"needs 3\.\d GiB .* worker-ai may have"):
+        memory.fit(seven_billion(), 3 * GIB, 4096, vectors)
+
+
+def test_a_larger_model_is_not_made_to_fit(chat: Path) -> None:
+    """What is beside it counts: the least that fits alone does not with a model for vectors."""
+    header, vectors = gguf.read(chat), gguf.read(models.embedding_model())
+    least = memory.need(header, memory.LEAST, is_tight=True).total
+    assert memory.fit(header, least, 4096).is_tight
+    with pytest.raises(ModelFault):
+        memory.fit(header, least, 4096, vectors)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from appliance import llama_install
+from appliance.ai import gguf, memory
 from appliance.ai.chosen import Chosen
 from appliance.ai.engine import Message, ModelFault, Refused
 from appliance.ai.models import Models
@@ -123,10 +124,30 @@ def test_a_missing_model_is_a_fault_each_time_and_others_work() -> None:
     assert not broken.loaded
 
 
+def test_in_little_memory_the_answers_are_the_same(models: Models) -> None:
+    """One context for answers and labels, a few tokens at a time."""
+    header = gguf.read(kept.chat_model())
+    vectors = gguf.read(kept.embedding_model())
+    beside = memory.need(vectors, 256).total - memory.need(vectors, 256).own
+    least = memory.need(header, 2048, is_tight=True).total + beside
+    tight = Models(chosen(memory=least))
+    try:
+        hello = [Message("user", "Say hello in one short sentence.")]
+        for _ in range(2):  # each takes the other's beginning out of the cache
+            rows = tight.score_many(SHOTS, RESTS * 11, LABELS)
+            assert np.abs(rows - models.score_many(SHOTS, RESTS * 11, LABELS)).max() < 0.7
+            assert "".join(piece.text for piece in tight.generate(hello, most=8))
+        assert tight._scoring is None
+        assert tight.room == 2048
+    finally:
+        tight.close()
+
+
 LIMIT = f"""
 import sys, time
 sys.path.insert(0, {str(HOME)!r})
 from appliance import llama_install
+from appliance.ai import gguf, memory
 llama_install.use()
 from appliance.ai.breaks import Breaks
 from appliance.ai.chosen import Chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_check_counts_what_a_model_takes(tmp_path: Path) -> None:
     told = json.loads(ended.stdout)
     need = told["need"]
     assert told["context"] == 4096
-    assert need["weights"] == models.chat_model().stat().st_size
+    assert need["weights"] == models.chat_model().stat().st_size, "its output is its embedding"
     assert need["cache"] == (4096 + 2048) * 30 * 3 * (64 + 64) * 2
     assert need["total"] == sum(need[each] for each in ("weights", "cache", "buffers", "own"))
     assert need["total"] < told["memory"]
@@ -58,3 +59,34 @@ def test_status_tells_of_ai(tmp_path: Path) -> None:
     report = json.loads(appliance_command("status", "--json", data=tmp_path / "data").stdout)
     assert report["ai"]["kind"] == "ready"
     assert report["ai"]["chat"] == models.chat_model().stem
+
+
+@pytest.mark.parametrize("kind", ["cut off", "no GGUF", "missing", "too big"])
+def test_check_says_what_is_wrong_and_what_to_do(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "model.gguf"
+    if kind != "missing":
+        file.write_bytes(models.chat_model().read_bytes())
+    if kind == "cut off":
+        os.truncate(file, 50_000_000)
+    elif kind == "no GGUF":
+        file.write_bytes(b"PK" * 1000)
+    elif kind == "too big":
+        os.truncate(file, 20 * 2**30)  # a hole: none of it is read
+    ended = appliance_command("model", "check", str(file), data=tmp_path / "data")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert str(file) in ended.stdout
+    assert "next: " in ended.stdout
+    words = {"cut off": "is cut off", "no GGUF": "is no GGUF", "missing": "No such", "too big": "20.0 GiB of"}
+    assert words[kind] in ended.stdout
+
+
+def test_bench_measures_what_is_used(tmp_path: Path) -> None:
+    ended = appliance_command("model", "bench", "--json", data=tmp_path / "data")
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["threads"] >= 1
+    counts = {row["work"]: row["count"] for row in told["rows"]}
+    assert counts["vectors"] == counts["labels scored"] == 60
+    assert counts["an answer"] == 100
+    assert counts["a prompt"] > 450
+    assert all(row["seconds"] > 0 and row["cpu"] > 0 for row in told["rows"])
