@@ -12,17 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from appliance.ai import duplicates, language, moods, phrases, suspicion, texts
-from appliance.ai.engine import Embed, Engine, Refused, Vectors
-from appliance.ai.moods import Mood
+from appliance.ai import duplicates, language, phrases, sentiment, suspicion, texts
+from appliance.ai.engine import Embed, Engine, Vectors
+from appliance.ai.sentiment import Head, Mood
 from appliance.ai.topics import unit
 
-VERSION: Final = f"reading-1/{moods.VERSION}"
+VERSION: Final = f"reading-1/{sentiment.VERSION}"
 """Changes with whatever would find something else in the same text."""
 SENTENCES: Final = 12
 """Sentences of an answer that get a vector: what comes after them bears on no category."""
-_BYTES: Final = 450
-"""Of a text that surely is no more than as many tokens, and few enough to score."""
 
 
 class Reading(NamedTuple):
@@ -39,21 +37,13 @@ class Reading(NamedTuple):
     """Seconds."""
 
 
-def read(answers: Sequence[str], engine: Engine) -> list[Reading]:
+def read(answers: Sequence[str], engine: Engine, head: Head) -> list[Reading]:
     """In the order of the answers, whatever they hold. Raises ModelFault."""
     cleaned = [texts.clean(each) for each in answers]
     started = time.monotonic()
-    found = _moods(cleaned, engine)
+    found = sentiment.read(cleaned, engine, head)
     shared = (time.monotonic() - started) / max(1, len(found))
     return [_read(text, mood, engine.embed, shared) for text, mood in zip(cleaned, found, strict=True)]
-
-
-def _moods(cleaned: Sequence[str], engine: Engine) -> list[Mood]:
-    try:
-        return moods.read(cleaned, engine.score_many)
-    except Refused:  # a thousand signs that are a token each, or several
-        short = [each.encode()[:_BYTES].decode(errors="ignore") for each in cleaned]
-        return moods.read(short, engine.score_many)
 
 
 def _read(text: str, mood: Mood, embed: Embed, shared: float) -> Reading:

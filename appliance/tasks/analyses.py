@@ -46,15 +46,20 @@ class _Reader:
     """An `analysis_readers.Reader`."""
 
     def __init__(self, held: Models, settings: Settings) -> None:
-        from appliance.ai import reading
+        from appliance.ai import reading, sentiment
 
         chat, vectors = (_choice(settings, purpose) for purpose in ai_models.PURPOSES)
         self._models, self._reading = held, reading
         self.model, self.model_sha256 = chat.name, ai_models.digest(chat.path)
         vectors_sha256 = ai_models.digest(vectors.path)
-        self.made_by = f"{reading.VERSION}/{self.model_sha256[:16]}/{vectors_sha256[:16]}"
+        self._head = sentiment.head_for(self.model_sha256, vectors_sha256)
+        made_by = (reading.VERSION, self._head.digest, self.model_sha256[:16], vectors_sha256[:16])
+        self.made_by = "/".join(made_by)
         self.parameters = {
             "prompt_version": reading.VERSION,
+            "head": self._head.name,
+            "head_sha256": self._head.digest,
+            "unsure_below": self._head.unsure_below,
             "embedding_model": vectors.name,
             "embedding_model_sha256": vectors_sha256,
         }
@@ -65,7 +70,7 @@ class _Reader:
         self._before = dataclasses.replace(held.counts)
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
-        return self._reading.read(texts, self._models)
+        return self._reading.read(texts, self._models, self._head)
 
     def usage(self) -> dict[str, float]:
         before, now = self._before, dataclasses.replace(self._models.counts)

@@ -46,7 +46,7 @@ def _text(chance: random.Random) -> str:
 
 
 def question(count: int) -> Question:
-    """As an analysis asks: examples, then the text."""
-    from appliance.ai.moods import PREFIX
+    """As an analysis asks: what the texts are, then one."""
+    from appliance.ai.mood_features import BEFORE, BEHIND
 
-    return Question(PREFIX, [f" {text}\nMood:" for text in texts(count)])
+    return Question(BEFORE, [f" {text}{BEHIND}" for text in texts(count)])
