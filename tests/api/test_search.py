@@ -13,7 +13,7 @@ import pytest
 from appliance.services import vector_place
 from tests import models
 from tests.api.accounts import add_key
-from tests.api.test_analysis import filled, publish
+from tests.api.analyses import filled, publish
 from tests.faults.steering import until_whole
 from tests.people import People
 from tests.running import Running, running
