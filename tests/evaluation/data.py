@@ -23,8 +23,6 @@ from appliance.ai.texts import clean
 HERE: Final = Path(__file__).parent
 Split = Literal["train", "calibration", "test"]
 LABELS: Final = ("negative", "neutral", "positive")
-SAMPLE: Final = 10_000
-"""Texts that are read, by their hash, besides all answers: a pass of the model over all takes minutes."""
 MOST: Final = 240
 """Texts of one label that one domain may have before that."""
 TEST_KINDS: Final = frozenset({"clinic", "software", "event", "staff survey", "film", "library"})
@@ -64,7 +62,7 @@ def load() -> list[Item]:
             found.append(item)
     found += _composed(found)
     found.sort(key=lambda item: hashlib.md5(item.text.encode(), usedforsecurity=False).digest())
-    return [*found[:SAMPLE], *(item for item in found[SAMPLE:] if item.domain == "answers")]
+    return found
 
 
 def split_of(text: str) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Final
 
 from tests.evaluation.data import LABELS
@@ -31,3 +32,12 @@ def calibration_error(right: Sequence[bool], confidence: Sequence[float]) -> flo
         ]
         error += abs(sum(hit for hit, _ in held) - sum(sure for _, sure in held))
     return error / len(right)
+
+
+def error_by_chance(confidence: Sequence[float], draws: int = 200) -> float:
+    """The mean calibration error of as many texts if each were right just as often as its confidence says."""
+    random = Random(7)
+    made = (
+        calibration_error([random.random() < sure for sure in confidence], confidence) for _ in range(draws)
+    )
+    return sum(made) / draws
