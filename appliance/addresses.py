@@ -32,6 +32,7 @@ class Paths:
         self.vectors = self.data / "vectors"
         self.secrets = self.data / "secrets"
         self.tls = self.data / "tls"
+        self.lake = self.data / "lake"
         self.logs = self.data / "logs"
         self.run = self.data / "run"
         self.pids = self.run / "pids"

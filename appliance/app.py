@@ -24,6 +24,7 @@ from appliance.api.lane import Lane
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import (
     ai,
+    analytics,
     api_keys,
     audit,
     auth,
@@ -111,6 +112,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             system.router,
             webhooks.router,
             ai.router,
+            analytics.router,
             form_pages.router,
             *pages.handlers,
         ],

@@ -87,6 +87,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     _add_secrets(commands)
     _add_queues(commands)
     _add_models(commands)
+    _add_lake(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
@@ -167,6 +168,12 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     check.add_argument("file", metavar="FILE", nargs="?", help="default: those that are used")
     _add_json(check)
     _add_json(_add(models, "bench", _model_bench, "how fast those that are used are on this machine"))
+
+
+def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lake = _group(commands, "lake", "the files of the analytics")
+    _add(lake, "path", _lake_path, "the folder, for other tools to read")
+    _add_json(_add(lake, "verify", _lake_verify, "read them all: are they whole; exit 1 when not"))
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -347,6 +354,18 @@ def _model_bench(chosen: argparse.Namespace) -> int:
     from appliance.ops import models
 
     return models.bench(as_json=chosen.json)
+
+
+def _lake_path(_: argparse.Namespace) -> int:
+    from appliance.ops import lake
+
+    return lake.path()
+
+
+def _lake_verify(chosen: argparse.Namespace) -> int:
+    from appliance.ops import lake
+
+    return lake.check(as_json=chosen.json)
 
 
 def _secrets_list(chosen: argparse.Namespace) -> int:

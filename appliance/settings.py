@@ -15,6 +15,7 @@ A setting NAME is looked for, in this order, and the first source that has it wi
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import ipaddress
 import os
 import re
@@ -61,6 +62,24 @@ def _bytes(value: str) -> int:
     if not 2**28 <= size <= 2**50:
         raise ValueError("a size from 256M to 1024T is needed")
     return size
+
+
+def _cron(value: str) -> str:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        next(CronSim(value, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
+    except (CronSimError, StopIteration):
+        raise ValueError("five fields as in man 5 crontab are needed, such as 0 2 * * *") from None
+    return value
+
+
+def _zone(value: str) -> str:
+    import zoneinfo
+
+    if value not in zoneinfo.available_timezones():
+        raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
+    return value
 
 
 def _user(value: str) -> str:
@@ -324,6 +343,15 @@ class Settings:
         "8",
         _whole(1, 1000),
         "questions that may wait for the model; more are told to come back",
+    )
+    analytics_cron: str = _row(
+        "ANALYTICS_CRON", "0 2 * * *", _cron, "when the analytics are brought up to date, as in man 5 crontab"
+    )
+    analytics_time_zone: str = _row(
+        "ANALYTICS_TIME_ZONE",
+        "UTC",
+        _zone,
+        "of that time, such as Europe/Berlin",
     )
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"

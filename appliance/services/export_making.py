@@ -16,7 +16,6 @@ from typing import IO, Any, NamedTuple
 
 import bson
 import msgspec
-from bson.codec_options import CodecOptions
 
 from appliance.addresses import Paths
 from appliance.clock import utc_now
@@ -31,7 +30,7 @@ from appliance.stores import forms, responses
 from appliance.stores.export_csv import CsvWriter
 from appliance.stores.export_parquet import ParquetWriter
 from appliance.stores.export_xlsx import XlsxWriter
-from appliance.stores.mongo import Document
+from appliance.stores.mongo import AWARE, Document
 from appliance.stores.pages import Span
 from appliance.stores.response_windows import windows
 from appliance.stores.responses import TimeRange
@@ -44,7 +43,6 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 VERSIONS = 50
 """Versions of a form at most whose columns are looked at; answers to older ones may be in `extra`."""
-_AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _CELLS = 200_000
 """Worked on at a time, so that a table of thousands of columns takes no more memory."""
 
@@ -161,7 +159,7 @@ class _Sink(NamedTuple):
 
 
 def _work(sink: _Sink, wanted: Wanted, batch: bytes) -> int:
-    rows = [row for row in bson.decode_all(batch, _AWARE) if wanted.takes(row)]
+    rows = [row for row in bson.decode_all(batch, AWARE) if wanted.takes(row)]
     rows.sort(key=lambda row: row["seq"])
     sink.write(rows)
     return len(rows)

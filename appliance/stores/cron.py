@@ -34,3 +34,8 @@ async def promise(db: Database, name: str, tick: dt.datetime, job: Job) -> bool:
         return done.modified_count == 1
 
     return await together(db, write)
+
+
+async def moved(db: Database, name: str, tick: dt.datetime) -> None:
+    """It was done for that tick."""
+    await db.cron.update_one({"_id": name, "last": {"$lt": tick}}, {"$set": {"last": tick}})

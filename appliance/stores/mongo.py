@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -19,6 +20,8 @@ from appliance.errors import Conflict, Problem, Unavailable
 from appliance.settings import Settings
 
 Document = dict[str, Any]
+AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
+"""How raw documents are decoded."""
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
@@ -82,6 +85,7 @@ async def prepare(db: Database) -> None:
     await db.links.create_index("token_hash", unique=True)
     await db.links.create_index([("form_id", 1), ("number", 1)], unique=True)
     await db.response_history.create_index([("response_id", 1), ("revision", 1)], unique=True)
+    await db.response_history.create_index("replaced_at")
     await db.outbox.create_index([("state", 1), ("created_at", 1)])
     await db.dead_letters.create_index("number", unique=True)
     await db.webhooks.create_index([("owner", 1), ("number", 1)], unique=True)

@@ -2,6 +2,7 @@
 
 - every second: life is shown to the guardian, and what runs at set times is promised when its time comes;
 - every 2 s: how tasks ended that did not complete is settled; those that failed for good become dead letters;
+- every second: the lake is brought up to date when that is due or asked for;
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
@@ -23,7 +24,7 @@ from redis.exceptions import RedisError
 from appliance import logs, processes
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.services import queues, task_endings
+from appliance.services import lake_runs, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
@@ -40,6 +41,8 @@ class Chore(NamedTuple):
     every: float
     """Seconds from one end to the next start; more when the work itself took long."""
     work: Callable[[Context, Clock], Awaitable[int]]
+    seconds: float | None = 30.0
+    """That the database has for it; None where each question has its own."""
 
 
 async def settle(context: Context, now: Clock) -> int:
@@ -67,6 +70,7 @@ CHORES = (
     Chore("life", 1.0, show_life),
     Chore("cron", 1.0, Cron()),
     Chore("relay", 5.0, Relay()),
+    Chore("lake", 1.0, lake_runs.Doing(), seconds=None),
     Chore("bury", 2.0, bury),
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),
@@ -102,7 +106,7 @@ async def _repeat(context: Context, chore: Chore) -> None:
     while True:
         started = time.monotonic()
         try:
-            with pymongo.timeout(30):
+            with pymongo.timeout(chore.seconds):
                 done = await chore.work(context, utc_now)
             if done:
                 log.info(chore.name, extra={"done": done})

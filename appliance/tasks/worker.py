@@ -17,6 +17,7 @@ from appliance.stores import mongo
 from appliance.tasks import (
     ai,
     analyses,
+    analytics,
     embedding,
     exports,
     imports,
@@ -29,7 +30,7 @@ from appliance.tasks import (
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, analyses, embedding, exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, pruning, webhooks)
 """Importing them registers their tasks."""
 
 

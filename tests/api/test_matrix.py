@@ -34,6 +34,14 @@ SECRET = {"new_password": "another good password"}
 
 MATRIX = """
                                        anonymous alice bob dora charlie revoked key admin (in this order)
+GET    /api/v1/analytics/daily               401 200 200 200 200 401 403 200
+GET    /api/v1/analytics/activity            401 200 200 200 200 401 403 200
+GET    /api/v1/analytics/forms/{form_id}     401 200 200 200 404 401 403 200
+GET    /api/v1/analytics/queries             401 200 200 200 200 401 403 200
+GET    /api/v1/analytics/queries/{query_name} 401 200 200 200 200 401 403 200
+POST   /api/v1/analytics/query               401 403 403 403 403 401 403 200
+POST   /api/v1/analytics/run                 401 403 403 403 403 401 403 202
+GET    /api/v1/analytics/runs                401 403 403 403 403 401 403 200
 GET    /api/v1/api-keys                      401 200 200 200 200 401 403 200
 POST   /api/v1/api-keys                      401 201 201 201 201 401 403 201
 DELETE /api/v1/api-keys/{key_id}             401 204 404 404 404 401 403 204
@@ -139,6 +147,7 @@ BODIES: dict[str, Any] = {
     f"PUT {FORM}/partial/{{token}}": {"data": {"name": "A"}},
     f"POST {FORM}/responses/bulk": {"response_ids": ["{response_id}"], "action": "tag", "value": "seen"},
     f"PATCH {RESPONSE}": {"tags": ["seen"]},
+    "POST /api/v1/analytics/query": {"sql": "SELECT count(*) FROM responses"},
     "POST /api/v1/webhooks": {
         "url": "https://example.org/",
         "events": ["response.created"],
@@ -197,6 +206,7 @@ class World:
             "user_id": self.user_ids["eve"],
             "unique": unique("user"),
             "queue": "batched",
+            "query_name": "daily",
             "model": "not one of ours",
             "token": new_token(),
         }

@@ -1,0 +1,148 @@
+"""Writing a day of the lake anew: what it held, without what changed, and with what it is now.
+
+A day is one file, sorted by form, time and id, and cut into row groups, so that one form is read without the
+others. Forms with many responses on that day have their typed columns beside the JSON; which these are is
+written in the file's own metadata. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from appliance.analytics import hot
+from appliance.analytics.engine import Connection
+from appliance.analytics.hot import Hot, quoted, text
+from appliance.analytics.lake import Lake, publishing
+from appliance.analytics.rows import DELETED, SCHEMA
+
+OFTEN: Final = 500
+"""Responses of a form on one day from which on its questions have columns of their own there."""
+FORMS: Final = 40
+"""Forms at most that have, in one file."""
+GROUP: Final = 60_000
+"""Rows of a row group."""
+_BATCH: Final = 10_000
+KEY: Final = b"appliance"
+
+_COLUMNS: Final = ", ".join(quoted(field.name) for field in SCHEMA)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """By the id of each form that has typed columns in the file: their fingerprint."""
+    found = pq.read_metadata(path).metadata or {}
+    told: dict[str, str] = json.loads(found.get(KEY, b"{}"))
+    return told
+
+
+def spilled(folder: Path, table: pa.Table, number: int) -> Path:
+    """Keep a part of what changed until its days are written."""
+    day = pc.cast(pc.floor_temporal(table["created_at"], unit="day"), pa.date32())
+    path = folder / f"{number:06d}.parquet"
+    ordered = table.append_column("day", day).sort_by("day")
+    pq.write_table(ordered, path, row_group_size=5_000, compression="zstd", compression_level=1)
+    return path
+
+
+def touched(connection: Connection, spills: Sequence[Path]) -> list[dt.date]:
+    """The days that the parts have rows of."""
+    if not spills:
+        return []
+    found = connection.execute(f"SELECT DISTINCT day FROM {_read(spills)} ORDER BY day").fetchall()
+    return [day for (day,) in found]
+
+
+def often(connection: Connection, lake: Lake, day: dt.date, spills: Sequence[Path]) -> list[str]:
+    """The forms whose questions get columns of their own on that day."""
+    counted = connection.execute(
+        f"SELECT form_id FROM ({_source(lake.day(day), day, spills)}) GROUP BY 1 HAVING count(*) >= {OFTEN} "
+        f"ORDER BY count(*) DESC, 1 LIMIT {FORMS}"
+    )
+    return sorted(form for (form,) in counted.fetchall())
+
+
+def write(
+    connection: Connection,
+    lake: Lake,
+    day: dt.date,
+    spills: Sequence[Path],
+    found: Mapping[str, tuple[Hot, ...]],
+) -> int:
+    """Put the day in place, or away when nothing is left of it; how many rows it has. `found` has the typed
+    columns of the forms that have any.
+    """
+    columns = {form: found[form] for form in sorted(found) if found[form]}
+    told = {form: hot.fingerprint(each) for form, each in columns.items()}
+    select = _select(_source(lake.day(day), day, spills), columns)
+    reader = connection.sql(f"{select} ORDER BY form_id, created_at, response_id").to_arrow_reader(_BATCH)
+    with publishing(lake.day(day)) as beside:
+        rows = _copy(reader, beside, told)
+    if not rows:
+        lake.drop(day)
+    return rows
+
+
+def _copy(reader: pa.RecordBatchReader, path: Path, told: dict[str, str]) -> int:
+    """By Arrow and in groups of equal size: DuckDB's own writer makes other bytes of the same rows, by how
+    they came to it.
+    """
+    count = 0
+    schema = reader.schema.with_metadata({KEY: json.dumps(told)})
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+        for group in _groups(reader):
+            writer.write_table(group.replace_schema_metadata(schema.metadata), GROUP)
+            count += group.num_rows
+    return count
+
+
+def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in reader:
+        held.append(batch)
+        count += batch.num_rows
+        while count >= GROUP:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, GROUP).combine_chunks()
+            held = table.slice(GROUP).to_batches()
+            count -= GROUP
+    if count:
+        yield pa.Table.from_batches(held).combine_chunks()
+
+
+def _source(kept: Path, day: dt.date, spills: Sequence[Path]) -> str:
+    """Each response once, in its latest state; deleted ones not."""
+    parts = []
+    if spills:
+        parts.append(f"SELECT {_COLUMNS}, 1 AS fresh FROM {_read(spills)} WHERE day = DATE '{day}'")
+    if kept.exists():
+        parts.append(f"SELECT {_COLUMNS}, 0 AS fresh FROM read_parquet({text(str(kept))})")
+    return (
+        f"SELECT {_COLUMNS} FROM ({' UNION ALL '.join(parts)}) "
+        "QUALIFY row_number() OVER (PARTITION BY response_id ORDER BY revision DESC, fresh DESC) = 1 "
+        f"AND status <> {text(DELETED)}"
+    )
+
+
+def _select(source: str, found: Mapping[str, tuple[Hot, ...]]) -> str:
+    """All rows, those of forms with columns of their own with these."""
+    names = ", ".join(text(form) for form in found)
+    others = f" WHERE form_id NOT IN ({names})" if found else ""
+    parts = [f"SELECT {_COLUMNS} FROM of_day{others}"]
+    for form, columns in found.items():
+        made = ", ".join(f"{hot.expression(one, 'said')} AS {quoted(one.name)}" for one in columns)
+        transform = f"json_transform(data, {text(hot.shape(columns))}) AS said"
+        mine = f"SELECT *, {transform} FROM of_day WHERE form_id = {text(form)}"
+        parts.append(f"SELECT {_COLUMNS}, {made} FROM ({mine})")
+    return f"WITH of_day AS MATERIALIZED ({source}) {' UNION ALL BY NAME '.join(parts)}"
+
+
+def _read(paths: Iterable[Path]) -> str:
+    return f"read_parquet([{', '.join(text(str(path)) for path in paths)}])"

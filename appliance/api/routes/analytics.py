@@ -1,0 +1,156 @@
+"""What the numbers say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, Router, get, post
+from litestar.params import Parameter, QueryParameter
+
+from appliance.api.answers import accepted, documented, ok
+from appliance.api.guards import admin_only, signed_in
+from appliance.api.parameters import FormId
+from appliance.api.queries import End, Start, moment_of
+from appliance.api.requests import ApiRequest
+from appliance.clock import rfc3339
+from appliance.services import analytics, analytics_sql
+from appliance.services import analytics_shapes as shapes
+from appliance.services.analytics import Asked
+from appliance.services.background import Accepted
+
+OneForm = Annotated[
+    str | None,
+    QueryParameter(name="form_id", max_length=64, description="Of this form; else of all you may see"),
+]
+Zone = Annotated[
+    str | None,
+    QueryParameter(max_length=64, description="Of hours and days; else the form's, else UTC"),
+]
+QueryName = Annotated[str, Parameter(max_length=64, description="One of those that `GET …/queries` lists")]
+
+
+def _asked(form_id: str | None, start: str | None, end: str | None, time_zone: str | None) -> Asked:
+    """Raises BadRequest."""
+    moments = [moment_of(name, text) for name, text in (("from", start), ("to", end))]
+    begin, stop = (None if moment is None else rfc3339(moment) for moment in moments)
+    return Asked(form_id, begin, stop, time_zone)
+
+
+@get(
+    "/daily",
+    scope="analytics",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, 422, s200=shapes.Daily),
+)
+async def get_daily(
+    request: ApiRequest, form_id: OneForm = None, start: Start = None, end: End = None
+) -> Response[bytes]:
+    """Responses a day and form, with average, median and 95th percentile of completion times."""
+    asked = _asked(form_id, start, end, None)
+    return ok(await analytics.answer(request.context, request.signed_in, "daily", asked))
+
+
+@get(
+    "/activity",
+    scope="analytics",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, 422, s200=shapes.Activity),
+)
+async def get_activity(
+    request: ApiRequest,
+    form_id: OneForm = None,
+    start: Start = None,
+    end: End = None,
+    time_zone: Zone = None,
+) -> Response[bytes]:
+    """Responses an hour."""
+    asked = _asked(form_id, start, end, time_zone)
+    return ok(await analytics.answer(request.context, request.signed_in, "activity", asked))
+
+
+@get(
+    "/forms/{form_id:str}",
+    scope="analytics",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, s200=shapes.Daily),
+)
+async def get_form_daily(
+    request: ApiRequest, form_id: FormId, start: Start = None, end: End = None
+) -> Response[bytes]:
+    """The same a day, of one form."""
+    asked = _asked(form_id, start, end, None)
+    return ok(await analytics.answer(request.context, request.signed_in, "daily", asked))
+
+
+@get("/queries", scope="analytics", guards=[signed_in], responses=documented(401, 403, s200=shapes.Queries))
+async def list_queries(request: ApiRequest) -> Response[bytes]:
+    """The named queries, and what their columns are."""
+    return ok(analytics.queries())
+
+
+@get(
+    "/queries/{query_name:str}",
+    scope="analytics",
+    guards=[signed_in],
+    responses=documented(400, 401, 403, 404, 422, s200=shapes.Answer),
+)
+async def ask_query(
+    request: ApiRequest,
+    query_name: QueryName,
+    form_id: OneForm = None,
+    start: Start = None,
+    end: End = None,
+    time_zone: Zone = None,
+) -> Response[bytes]:
+    """The answer to one of them."""
+    asked = _asked(form_id, start, end, time_zone)
+    return ok(await analytics.answer(request.context, request.signed_in, query_name, asked))
+
+
+@post(
+    "/query",
+    scope="analytics",
+    guards=[signed_in],
+    status_code=200,
+    responses=documented(400, 401, 403, 422, s200=shapes.SqlAnswer),
+)
+async def ask_sql(request: ApiRequest, data: shapes.AskSql) -> Response[bytes]:
+    """One SELECT over `responses`, the responses of all forms that you may see."""
+    return ok(await analytics_sql.ask(request.context, request.signed_in, data))
+
+
+@post(
+    "/run",
+    scope="analytics",
+    guards=[admin_only],
+    status_code=202,
+    responses=documented(401, 403, s202=Accepted),
+)
+async def run_analytics(request: ApiRequest) -> Response[bytes]:
+    """Bring the lake up to date now."""
+    return accepted(await analytics.run(request.context, request.signed_in))
+
+
+@get("/runs", scope="analytics", guards=[admin_only], responses=documented(401, 403, s200=shapes.LakeRuns))
+async def list_runs(
+    request: ApiRequest,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Runs at most")] = 20,
+) -> Response[bytes]:
+    """The last runs, the newest first: what they took in, how long they took."""
+    return ok(await analytics.runs(request.context, limit))
+
+
+router = Router(
+    "/api/v1/analytics",
+    tags=["analytics"],
+    route_handlers=[
+        get_daily,
+        get_activity,
+        get_form_daily,
+        list_queries,
+        ask_query,
+        ask_sql,
+        run_analytics,
+        list_runs,
+    ],
+)

@@ -1,0 +1,100 @@
+"""Having the lake brought up to date: who asks, who does it, how far it is.
+
+The scheduler does it (`Doing`), at set times and when a task asks; the task waits for it without holding a
+worker. All that were asked for before one began are done by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+import zoneinfo
+from typing import Any
+
+from cronsim import CronSim
+from pymongo.errors import PyMongoError
+
+from appliance import logs
+from appliance.clock import Clock, rfc3339
+from appliance.errors import Problem
+from appliance.services import lake_running
+from appliance.services.context import Context
+from appliance.services.lake_running import Summary
+from appliance.stores import cron, lake_runs
+
+log = logs.get(__name__)
+_TELL = 1.0
+"""Seconds between two words on how far a run is."""
+
+
+class Doing:
+    """A chore of the scheduler: what is due."""
+
+    def __init__(self) -> None:
+        self._last: dt.datetime | None = None
+        """Asked for up to then, as far as this process knows."""
+
+    async def __call__(self, context: Context, now: Clock) -> int:
+        """How many runs there were: 0 or 1."""
+        await self._ask_on_time(context, now())
+        rows = await lake_runs.waiting(context.db)
+        if not rows:
+            return 0
+        ids = [row["_id"] for row in rows]
+        await lake_runs.note(context.db, ids, state="running", begun_at=now(), error=None)
+        try:
+            summary = await lake_running.run(context, _Telling(context, ids))
+        except (Problem, OSError, ValueError) as fault:
+            await lake_runs.note(context.db, ids, state="failed", ended_at=now(), error=str(fault)[:500])
+            log.error("the lake could not be brought up to date", extra={"error": str(fault)[:500]})
+            return 1
+        await lake_runs.note(
+            context.db, ids, state="completed", ended_at=now(), result=shape(summary), error=None
+        )
+        await lake_runs.prune(context.db, now())
+        return 1
+
+    async def _ask_on_time(self, context: Context, now: dt.datetime) -> None:
+        if self._last is None:
+            self._last = await cron.last(context.db, "analytics", now)
+        tick = last_tick(context.settings.analytics_cron, context.settings.analytics_time_zone, now)
+        if tick > self._last:
+            await lake_runs.ask(context.db, f"cron:{rfc3339(tick)}", now)
+            await cron.moved(context.db, "analytics", tick)
+            self._last = tick
+
+
+def last_tick(expression: str, zone: str, moment: dt.datetime) -> dt.datetime:
+    """The last time, up to the moment and including it, that the expression names in that zone."""
+    there = moment.astimezone(zoneinfo.ZoneInfo(zone)).replace(microsecond=0)
+    found = next(CronSim(expression, there + dt.timedelta(seconds=1), reverse=True))
+    return found.astimezone(dt.UTC)
+
+
+class _Telling:
+    """Writes down how far a run is, now and then."""
+
+    def __init__(self, context: Context, ids: list[str]) -> None:
+        self._context, self._ids, self._last = context, ids, 0.0
+        self._writing: asyncio.Task[None] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last > _TELL and (self._writing is None or self._writing.done()):
+            self._last = time.monotonic()
+            self._writing = asyncio.create_task(self._write(done, total))
+
+    async def _write(self, done: int, total: int) -> None:
+        try:
+            await lake_runs.note(self._context.db, self._ids, done=done, total=total)
+        except PyMongoError:
+            log.warning("cannot tell how far the run is")
+
+
+def shape(summary: Summary) -> dict[str, Any]:
+    return {
+        "as_of": rfc3339(summary.as_of),
+        "responses": summary.responses,
+        "days": summary.days,
+        "seconds": round(summary.seconds, 3),
+    }

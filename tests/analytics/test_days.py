@@ -1,0 +1,150 @@
+"""A day of the lake is what its responses are by now, in the same bytes however it came to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.analytics import asking, days, engine, hot, named, rows
+from appliance.analytics.lake import Lake
+from appliance.domain.columns import Column, ColumnMap, Table
+
+DAY = dt.datetime(2026, 3, 28, tzinfo=dt.UTC)  # the clocks go forward in Europe on the next one
+COLUMNS = hot.columns(ColumnMap(Table("", (Column(("n",), "number"), Column(("m", "R"), "choice")))))
+
+
+def row(number: int, form: str, at: dt.datetime, **more: Any) -> dict[str, Any]:
+    return {
+        "_id": f"{form}-{number:06d}", "form_id": form, "form_version": 1, "created_at": at, "updated_at": at,
+        "submitter": None, "status": "accepted", "tags": ["a"], "seq": number, "revision": 1,
+        "data": {"n": number, "m": {"R": "x"}}, "meta": {"completion_time": number * 1.5, "language": "en"},
+        **more,
+    }  # fmt: skip
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Lake, engine.Connection]]:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder) / "lake")
+        lake.folder.mkdir()
+        with engine.opened(lake.folder) as connection:
+            yield lake, connection
+
+
+def take(lake: Lake, connection: engine.Connection, changed: list[dict[str, Any]]) -> None:
+    """What a run does with what changed."""
+    with lake.working() as folder:
+        spills = [
+            days.spilled(folder, rows.table(changed[at : at + 7]), at) for at in range(0, len(changed), 7)
+        ]
+        for day in days.touched(connection, spills):
+            often = days.often(connection, lake, day, spills)
+            days.write(connection, lake, day, spills, dict.fromkeys(often, COLUMNS))
+
+
+def kept(lake: Lake) -> dict[str, tuple[int, str]]:
+    if not lake.days():
+        return {}
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "SELECT response_id, revision, data FROM read_parquet(?, union_by_name = true)", [lake.pattern]
+        ).fetchall()
+    assert len(found) == len({one[0] for one in found})
+    return {one[0]: (one[1], one[2]) for one in found}
+
+
+def digest(lake: Lake) -> str:
+    return hashlib.sha256(b"".join(lake.day(day).read_bytes() for day in lake.days())).hexdigest()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["submit", "edit", "delete", "run"]),
+        st.integers(0, 30),
+        st.integers(-40, 40),
+        st.sampled_from(["f", "g"]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_the_lake_is_what_the_responses_are_after_any_history(
+    steps: list[tuple[str, int, int, str]],
+) -> None:
+    truth: dict[str, dict[str, Any]] = {}
+    changed: set[str] = set()
+    with opened() as (lake, connection):
+        for kind, number, hours, form in [*steps, ("run", 0, 0, "f")]:
+            name = f"{form}-{number:06d}"
+            if kind == "submit" and name not in truth:
+                truth[name] = row(number, form, DAY + dt.timedelta(hours=hours))
+                changed.add(name)
+            elif kind == "edit" and name in truth:
+                truth[name] |= {"revision": truth[name]["revision"] + 1, "data": {"n": number + hours}}
+                changed.add(name)
+            elif kind == "delete" and name in truth:
+                truth[name] |= {"revision": truth[name]["revision"] + 1, "status": "deleted"}
+                changed.add(name)
+            elif kind == "run":
+                take(lake, connection, [truth[one] for one in sorted(changed)])
+                take(lake, connection, [truth[one] for one in sorted(changed)])  # as after a kill
+                changed.clear()
+        there = {name: one for name, one in truth.items() if one["status"] != "deleted"}
+        assert {name: one[0] for name, one in kept(lake).items()} == {
+            name: one["revision"] for name, one in there.items()
+        }
+        assert set(lake.days()) == {one["created_at"].date() for one in there.values()}
+
+
+def test_the_same_rows_give_the_same_bytes_by_any_way() -> None:
+    every = [row(number, "f", DAY + dt.timedelta(minutes=number)) for number in range(1200)]
+    with opened() as (one, connection):
+        take(one, connection, every)
+        at_once = digest(one)
+        take(one, connection, [])
+        take(one, connection, every[100:200])
+        assert digest(one) == at_once
+    with opened() as (other, connection):
+        for first in range(0, 1200, 300):
+            take(other, connection, every[first : first + 300])
+        assert digest(other) == at_once
+
+
+def test_questions_of_forms_with_many_answers_have_typed_columns() -> None:
+    with opened() as (lake, connection):
+        take(lake, connection, [row(number, "f", DAY) for number in range(days.OFTEN)])
+        take(lake, connection, [row(1, "g", DAY)])
+        found = connection.execute(
+            'SELECT form_id, sum(q_n), any_value("q_m.R") '
+            f"FROM '{lake.day(DAY.date())}' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert found == [("f", sum(range(days.OFTEN)), "x"), ("g", None, None)]
+
+
+def test_named_queries_say_what_a_loop_over_the_rows_says() -> None:
+    every = [row(number, "fg"[number % 2], DAY + dt.timedelta(minutes=7 * number)) for number in range(400)]
+    with opened() as (lake, connection):
+        take(lake, connection, every)
+        scope = asking.Scope(["f"], time_zone="Europe/Berlin")
+        daily = asking.ask(lake, named.queries()["daily"].sql, scope)
+        activity = asking.ask(lake, named.queries()["activity"].sql, scope)
+    mine = [one for one in every if one["form_id"] == "f"]
+    first = [one["meta"]["completion_time"] for one in mine if one["created_at"].date() == DAY.date()]
+    assert daily[0]["total"] == len(first) and daily[0]["avg"] == sum(first) / len(first)
+    middle = sorted(first)
+    half = len(middle) // 2
+    assert daily[0]["p50"] == (middle[half] if len(middle) % 2 else (middle[half - 1] + middle[half]) / 2)
+    assert sum(hour["responses"] for hour in activity) == len(mine)
+    hours = [hour["hour"] for hour in activity]
+    assert "2026-03-29T01:00:00+01:00" in hours and "2026-03-29T03:00:00+02:00" in hours
