@@ -65,8 +65,10 @@ def _bytes(value: str) -> int:
 
 
 def _cron(value: str) -> str:
-    from cronsim import CronSim, CronSimError
-
+    try:
+        from cronsim import CronSim, CronSimError
+    except ImportError:  # the machine's own Python, before anything is set up: judged at the start
+        return value
     try:
         next(CronSim(value, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
     except (CronSimError, StopIteration):

@@ -45,6 +45,7 @@ TAGS = {
     "queues": "Where tasks wait",
     "dead-letters": "Tasks that failed for good",
     "webhooks": "Who is told of what happens, and what came of it",
+    "analytics": "What the numbers say, over the lake of all responses",
     "ai": "The language models of this machine, behind OpenAI's paths",
     "system": "The machine under it: programs, what they may have and what they use",
     "health": "Alive, and ready",

@@ -22,7 +22,7 @@ from appliance.clock import parse_rfc3339, rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import FieldError, Invalid, NotFound, Unavailable
 from appliance.services import background, lake_fresh
-from appliance.services.analytics_shapes import Answer, LakeRun, LakeRuns, Queries, Query, QueryColumn
+from appliance.services.analytics_shapes import LakeRun, LakeRuns, Queries, Query, QueryAnswer, QueryColumn
 from appliance.services.background import Accepted
 from appliance.services.context import Context
 from appliance.services.forms import visible_state
@@ -49,8 +49,8 @@ class _Kept(msgspec.Struct):
     as_of: str
     rows: list[dict[str, Any]]
 
-    def answer(self, *, cached: bool) -> Answer:
-        return Answer(as_of=self.as_of, cached=cached, rows=self.rows)
+    def answer(self, *, cached: bool) -> QueryAnswer:
+        return QueryAnswer(as_of=self.as_of, cached=cached, rows=self.rows)
 
 
 class Asked(msgspec.Struct):
@@ -62,7 +62,7 @@ class Asked(msgspec.Struct):
     time_zone: str | None = None
 
 
-async def answer(context: Context, caller: Caller, name: str, asked: Asked) -> Answer:
+async def answer(context: Context, caller: Caller, name: str, asked: Asked) -> QueryAnswer:
     """Raises NotFound (query, form), Invalid, Unavailable."""
     from appliance.analytics import named
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 
-class Answer(Struct, kw_only=True):
+class QueryAnswer(Struct, kw_only=True):
     """The rows of a query. What came or changed up to `as_of` is in them."""
 
     as_of: str

@@ -284,6 +284,8 @@ class World:
             places = places or self.fresh(operation)
             with ExitStack() as stack:
                 client = self.clients[who]
+                if who == "key" and "/analytics/" in operation:
+                    client = self.clients["key for ai"]
                 if operation in OWN_ACCOUNT and who in ROLES:
                     name = add(self.cast.admin, ROLES[who])["username"]
                     client = stack.enter_context(self.appliance.client(self.appliance.login(name, PASSWORD)))
@@ -306,6 +308,7 @@ def world(appliance: Running, cast: People) -> Iterator[World]:
         "charlie": cast.charlie,
         "revoked": ended,
         "key": appliance.client(add_key(cast.alice, "analytics")["key"]),
+        "key for ai": appliance.client(add_key(cast.alice, "ai")["key"]),
         "admin": cast.admin,
     }
     bob = cast.bob.get("/auth/me").json()
@@ -315,7 +318,7 @@ def world(appliance: Running, cast: People) -> Iterator[World]:
         clients,
         {"bob": bob["user_id"], "dora": dora["user_id"], "eve": eve["user_id"]},
     )
-    for who in ("dora", "revoked", "key"):
+    for who in ("dora", "revoked", "key", "key for ai"):
         clients[who].close()
 
 

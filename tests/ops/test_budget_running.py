@@ -98,7 +98,7 @@ def test_only_the_sockets_of_the_plan_are_listened_on(appliance: Running) -> Non
     planned = plan.find(paths)
     assert planned
     apis = range(1, planned.budget.share("api").processes + 1)
-    expected = {paths.supervisor_socket, paths.redis_socket, paths.nginx_socket}
+    expected = {paths.supervisor_socket, paths.redis_socket, paths.nginx_socket, paths.search_socket}
     expected |= {paths.api_socket(number) for number in apis}
     assert unix_listeners(paths.run) == {str(path) for path in expected}
 

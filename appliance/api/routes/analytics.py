@@ -92,7 +92,7 @@ async def list_queries(request: ApiRequest) -> Response[bytes]:
     "/queries/{query_name:str}",
     scope="analytics",
     guards=[signed_in],
-    responses=documented(400, 401, 403, 404, 422, s200=shapes.Answer),
+    responses=documented(400, 401, 403, 404, 422, s200=shapes.QueryAnswer),
 )
 async def ask_query(
     request: ApiRequest,
