@@ -16,6 +16,7 @@ import llama_cpp
 import numpy as np
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+from appliance.ai import schemas
 from appliance.ai.engine import Refused
 from appliance.ai.llama import Context, Weights
 
@@ -58,6 +59,8 @@ class Sampler:
         every["id"], every["logit"] = np.arange(len(logits)), logits
         listed = _listed(every)
         llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(listed))
+        if not np.isfinite(every["logit"]).any():  # llama.cpp would end the process
+            raise Refused("the model has no token for what the JSON Schema asks for next")
         llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(listed))
         return int(listed.data[listed.selected].id)
 
@@ -93,8 +96,9 @@ def _parts(wish: Wish) -> Iterator[Any]:
 
 
 def _grammar(weights: Weights, schema: Mapping[str, Any]) -> Any:
+    held = json.dumps(schemas.kept(schema))
     try:
-        rules = json_schema_to_gbnf(json.dumps(schema))
+        rules = json_schema_to_gbnf(held)
     except Exception as fault:  # its errors are of every kind
         raise Refused(f"no grammar can be made of this JSON Schema: {fault}") from None
     found = llama_cpp.llama_sampler_init_grammar(weights.vocabulary, rules.encode(), b"root")

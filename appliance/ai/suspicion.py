@@ -91,7 +91,7 @@ def _repeats(text: str, listed: list[str]) -> bool:
 
 def _is_gibberish(listed: list[str]) -> bool:
     """Latin words that cannot be said: hardly a vowel, or a run of keys."""
-    latin = [word.lower() for word in listed if len(word) >= 5 and word.isalpha() and max(word) < "\u0250"]
+    latin = [word.lower() for word in listed if len(word) >= 4 and word.isalpha() and max(word) < "\u0250"]
     if not latin or len(latin) < len(listed) / 3:
         return False
     odd = sum(_is_odd(word) for word in latin)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
-from appliance.errors import NotFound, Unavailable
+from appliance.errors import BadRequest, FieldError, NotFound, Unavailable
 from appliance.queue.scripts import Job
 from appliance.services import ai_models, analysis_forms, background, repeats, webhooks
 from appliance.services.analysis_shapes import Drafted, Insight, Insights, ResponseInsights, StartAnalysis
@@ -37,7 +38,7 @@ async def start(
     if asked.response_ids is not None:
         arguments["response_ids"] = asked.response_ids
     if asked.since is not None:
-        arguments["since"] = rfc3339(asked.since)
+        arguments["since"] = _since(asked.since)
     made: list[Job] = []
 
     async def write(session: Session) -> Accepted:
@@ -57,6 +58,14 @@ async def start(
     if made and not replayed:
         background.begin(context, made[0])
     return answer, replayed
+
+
+def _since(moment: dt.datetime) -> str:
+    try:
+        return rfc3339(moment)
+    except OverflowError:  # the offset leads out of the years that there are
+        fault = FieldError("/since", "a time between the years 1 and 9999 of UTC is needed")
+        raise BadRequest("A time is not valid.", errors=[fault]) from None
 
 
 async def of_form(context: Context, caller: Caller, form_id: str) -> Insights:

@@ -24,7 +24,7 @@ async def conclude(
     moods, total, now = found["sentiment"], found["responses"], utc_now()
     told = {
         "analysis": _in_a_sentence(total, moods),
-        "confidence": 1.0 if not total else round(1 - moods.get("unsure", 0) / total, 3),
+        "confidence": 0.0 if not total else round(1 - moods.get("unsure", 0) / total, 3),
         "inference_time": round((now - job["created_at"]).total_seconds(), 3),
     }
     row = {

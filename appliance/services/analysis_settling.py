@@ -35,6 +35,8 @@ _SUMMARY = 5
 _CATEGORIES = 5
 """Of one response, the nearest."""
 
+Candidates = list[tuple[float, Place]]
+"""Sentences with how near they are, the nearest first."""
 Pause = Callable[[], Awaitable[None]]
 """Called in between; raises when others are to go first."""
 
@@ -49,11 +51,25 @@ class _Topic:
     def __init__(self, name: str, spoken: Sequence[str]) -> None:
         self.name, self.spoken = name, spoken
         self.moods: Counter[str] = Counter()
-        self.nearest = Nearest()
+        self._nearest: dict[str, Nearest] = {}
+        """By mood."""
 
     @property
     def count(self) -> int:
         return self.moods.total()
+
+    def take(self, mood: str) -> None:
+        self.moods[mood] += 1
+
+    def offer(self, mood: str, score: float, place: Place) -> None:
+        self._nearest.setdefault(mood, Nearest()).offer(score, place)
+
+    def candidates(self) -> Candidates:
+        """Its nearest sentences, of the mood that most of its responses have; of all where that has one."""
+        order = sorted(self._nearest, key=lambda mood: (-self.moods[mood], mood))
+        listed = [self._nearest[mood].best_first() for mood in order]
+        first = listed[0] if listed else []
+        return first if len(first) > 1 else [each for some in listed for each in some]
 
 
 async def settle(
@@ -68,13 +84,13 @@ async def settle(
     rest = Nearest()
     await _assign(context, form_id, whole, space, found, rest, pause)
     spoken = sorted((topic for topic in found if topic.count), key=lambda topic: -topic.count)
-    quotes = await _quotes(context, form_id, [topic.nearest for topic in spoken], _EXAMPLES)
+    quotes = await _quotes(context, form_id, [topic.candidates() for topic in spoken], _EXAMPLES)
     listed = [_told(topic, each) for topic, each in zip(spoken, quotes, strict=True)]
     return {
         "responses": len(whole.ids),
         "sentiment": {mood: count for mood, count in shares(whole.moods).items() if count},
         "topics": listed,
-        "quotes": _summary(listed) or (await _quotes(context, form_id, [rest], _EXAMPLES))[0],
+        "quotes": _summary(listed) or (await _quotes(context, form_id, [rest.best_first()], _EXAMPLES))[0],
         "sentiment_over_time": whole.over_time(),
         "languages": _most_first(whole.languages),
         "suspicions": _most_first(whole.suspicions),
@@ -183,20 +199,19 @@ def _categories(
     best = scores.max(axis=0)
     order = [int(topic) for topic in np.argsort(-best, kind="stable")[:_CATEGORIES] if best[topic] > 0]
     for topic in order:
-        found[topic].moods[whole.moods[at]] += 1
+        found[topic].take(whole.moods[at])
         if whole.is_quotable(at):
             sentence = int(scores[:, topic].argmax())
-            found[topic].nearest.offer(float(best[topic]), Place(row["seq"], sentence))
+            found[topic].offer(whole.moods[at], float(best[topic]), Place(row["seq"], sentence))
     return [found[topic].name for topic in order]
 
 
 async def _quotes(
-    context: Context, form_id: str, nearest: Sequence[Nearest], most: int
+    context: Context, form_id: str, candidates: Sequence[Candidates], most: int
 ) -> list[list[Document]]:
     """For each the places of its best sentences: as `{response_id, revision, sentence}`, no words."""
     found = []
-    for each in nearest:
-        listed = each.best_first()
+    for listed in candidates:
         numbers = sorted({place.seq for _, place in listed})
         fields = ("seq", "revision", "prompt", "sentences", "vectors")
         rows = {row["seq"]: row for row in await ai_results.by_numbers(context.db, form_id, numbers, fields)}

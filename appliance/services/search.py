@@ -45,6 +45,7 @@ _EARLY = 400
 """Looked at before what a filter leaves is looked up, which takes longer."""
 _MOST = 2_000
 """Looked at in the database at most, where a filter leaves more than those."""
+_LAST = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp()
 _SHOWN = 500
 """Characters of a text."""
 
@@ -141,7 +142,7 @@ class _Looking:
             self._form_id,
             most,
             since=start.timestamp() if start else None,
-            until=(end + dt.timedelta(milliseconds=1)).timestamp() if end else None,
+            until=min(end.timestamp() + 0.001, _LAST) if end else None,
             among=among,
         )
         socket = Paths(self._context.settings.data).search_socket

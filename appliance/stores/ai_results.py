@@ -23,7 +23,7 @@ from typing import Any
 from pymongo import DeleteMany, ReplaceOne, UpdateOne
 
 from appliance.stores.mongo import Database, Document, unsynced
-from appliance.stores.transactions import Session
+from appliance.stores.transactions import Session, together
 
 
 def form_row(form_id: str) -> str:
@@ -41,14 +41,26 @@ async def keep(db: Database, rows: Sequence[Document]) -> None:
     """In place of earlier results. Of responses that were deleted or changed meanwhile nothing is kept."""
     if not rows:
         return
-    ids = [row["_id"] for row in rows]
-    await db.ai_results.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
-    living = await db.responses.find(
-        {"_id": {"$in": ids}, "status": {"$ne": "deleted"}}, {"revision": 1}
-    ).to_list()
-    revisions = {row["_id"]: row["revision"] for row in living}
+    await together(db, lambda session: _write(db, session, rows))
+    # With a mongod, a deletion may have been committed beside it: it found nothing to delete.
+    revisions = await _revisions(db, None, rows)
     if gone := [row["_id"] for row in rows if revisions.get(row["_id"]) != row["revision"]]:
         await db.ai_results.bulk_write([DeleteMany({"_id": {"$in": gone}})])
+
+
+async def _write(db: Database, session: Session, rows: Sequence[Document]) -> None:
+    revisions = await _revisions(db, session, rows)
+    kept = [row for row in rows if revisions.get(row["_id"]) == row["revision"]]
+    if kept:
+        writes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in kept]
+        await db.ai_results.bulk_write(writes, session=session)
+
+
+async def _revisions(db: Database, session: Session | None, rows: Sequence[Document]) -> dict[str, int]:
+    """Of those that are not deleted."""
+    query = {"_id": {"$in": [row["_id"] for row in rows]}, "status": {"$ne": "deleted"}}
+    found = await db.responses.find(query, {"revision": 1}, session=session).to_list()
+    return {row["_id"]: row["revision"] for row in found}
 
 
 async def keep_form(db: Database, session: Session, row: Document) -> None:

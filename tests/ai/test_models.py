@@ -112,6 +112,13 @@ def test_an_answer_may_be_left_in_the_middle(models: Models) -> None:
     assert begun and whole() == undisturbed
 
 
+def test_where_nothing_may_follow_the_question_is_refused_and_the_next_is_answered(models: Models) -> None:
+    question = [Message("user", "Say it.")]
+    with pytest.raises(Refused, match="no token for what the JSON Schema asks for"):
+        list(models.generate(question, most=5, schema={"const": "\0\1"}))
+    assert list(models.generate(question, most=5, schema={"enum": ["yes"]}))[-1].reason == "stop"
+
+
 def test_a_missing_model_is_a_fault_each_time_and_others_work() -> None:
     kept.until_built()
     llama_install.use()

@@ -128,3 +128,10 @@ def test_a_model_that_cannot_be_used_is_said_to_be_so(tmp_path: Any) -> None:
             assert admin.post(f"{path}/responses", json={"data": {"name": "Ada"}}).status_code == 201
             assert admin.post(f"{path}/analyze", json={}).status_code == 503
         assert appliance.pid("worker-ai") == worker
+
+
+def test_a_time_before_all_years_is_refused(cast: People) -> None:
+    form_id = publish(cast.alice)
+    asked = {"since": "0001-01-01T00:00:00+14:00"}
+    refused = cast.alice.post(f"/api/v1/forms/{form_id}/analyze", json=asked)
+    assert refused.status_code == 400 and refused.json()["errors"][0]["path"] == "/since"

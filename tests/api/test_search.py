@@ -286,3 +286,11 @@ def stored(appliance: Running, response_id: str) -> bytes:
     name = response_id.encode().ljust(40, b"\0")
     (at,) = [at for at in range(0, len(raw), 1664) if raw[at : at + 40] == name]
     return raw[at + 128 : at + 1664]
+
+
+def test_the_last_moment_there_is_and_words_that_nobody_sees(cast: People) -> None:
+    form_id = publish(cast.alice)
+    url = f"/api/v1/forms/{form_id}/search"
+    assert cast.alice.get(url, params={"q": "a", "to": "9999-12-31T23:59:59.999Z"}).status_code == 200
+    refused = cast.alice.get(url, params={"q": "\u200b"})
+    assert refused.status_code == 400 and refused.json()["errors"][0]["path"] == "/q"

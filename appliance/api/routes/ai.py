@@ -193,7 +193,7 @@ async def analyze_form(request: ApiRequest, form_id: FormId, data: StartAnalysis
 @get(
     "/{form_id:str}/insights",
     tags=["ai"],
-    scope="ai",
+    scope="responses:read",
     guards=[signed_in],
     responses=documented(400, 401, 403, 404, s200=Insights),
 )
@@ -205,7 +205,7 @@ async def get_insights(request: ApiRequest, form_id: FormId) -> Response[bytes]:
 @get(
     "/{form_id:str}/insights/responses",
     tags=["ai"],
-    scope="ai",
+    scope="responses:read",
     guards=[signed_in],
     responses=documented(400, 401, 403, 404, s200=ResponseInsights),
 )

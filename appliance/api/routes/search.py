@@ -7,11 +7,13 @@ from typing import Annotated
 from litestar import Response, get
 from litestar.params import Parameter
 
+from appliance.ai import texts
 from appliance.api.answers import documented, ok
 from appliance.api.guards import signed_in
 from appliance.api.parameters import FormId
 from appliance.api.queries import FILTER, End, Start, filters_of, moment_of
 from appliance.api.requests import ApiRequest
+from appliance.errors import BadRequest, FieldError
 from appliance.services import search
 from appliance.services.search_shapes import FoundResponses
 from appliance.stores.responses import TimeRange
@@ -44,8 +46,12 @@ async def search_responses(
     """The responses whose free text is nearest to `q` in meaning. `filter.<question>=<answer>` as in the list
     of responses. 503 while AI is off.
     """
+    words = texts.clean(q)
+    if not words:
+        fault = FieldError("/q", "words are needed; this has nothing that can be seen")
+        raise BadRequest("There is nothing to search for.", errors=[fault])
     times = TimeRange(moment_of("from", start), moment_of("to", end))
-    wanted = search.Wanted(q.strip(), limit, status, times, filters_of(request))
+    wanted = search.Wanted(words, limit, status, times, filters_of(request))
     return ok(await search.search(request.context, request.signed_in, form_id, wanted))
 
 
