@@ -35,6 +35,10 @@ class Found(msgspec.Struct, array_like=True):
 
     hits: list[tuple[str, float]] = []
     fault: str = ""
+    inode: int = 0
+    """Of the file that was looked through; 0: there is none …"""
+    sound: int = 0
+    """… and the bytes up to its first damaged record."""
 
 
 async def ask(socket: Path, asked: Asked, seconds: float) -> Found:

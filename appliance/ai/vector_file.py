@@ -6,7 +6,8 @@ the rest; with 384 dimensions they have 1,664 bytes. A file is of one model, whi
 number read (`vectors`), each through its own memory map.
 
 - A record is appended and fsynced. One that a crash has torn has a wrong checksum: readers leave it out, the
-  next writer cuts it off, or it stays unread where others follow.
+  next writer cuts it off, or wipes it where others follow. One of those that were said to be kept is
+  damage: the writer refuses the file, and whoever asked it to write begins another.
 - What is wiped is zero in every byte: an embedding tells of its text, so none is kept of what was deleted.
 - Nothing that a reader has taken in is ever cut off or used for another response; `compact` makes a new
   file.

@@ -7,6 +7,7 @@ responses take 166 MB of page cache, shared by all who read; `docs/ai-evaluation
 from __future__ import annotations
 
 import datetime as dt
+import stat
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,7 +42,8 @@ class Index:
         self.kind = layout(dimensions)
         self.size = self.kind.itemsize
         """Bytes of a record."""
-        self._inode = self._seen = 0
+        self.inode = self._seen = 0
+        """Of the file whose records these are; 0: there is none."""
         self._begin()
         self.refresh()
 
@@ -65,13 +67,16 @@ class Index:
         except FileNotFoundError:
             self._begin()
             return
-        if now.st_ino == self._inode and now.st_mtime_ns == self._seen:
+        if not stat.S_ISREG(now.st_mode):  # a folder in its place: the writer puts it aside
+            self._begin()
+            return
+        if now.st_ino == self.inode and now.st_mtime_ns == self._seen:
             return
         self._seen = now.st_mtime_ns if time.time_ns() - now.st_mtime_ns > _TICK else 0
-        if now.st_ino != self._inode or now.st_size < len(self.records) * self.size:
+        if now.st_ino != self.inode or now.st_size < len(self.records) * self.size:
             seen = self._seen
             self._begin()
-            self._inode, self._seen = now.st_ino, seen
+            self.inode, self._seen = now.st_ino, seen
         if now.st_size // self.size > len(self.records):
             self._take(np.memmap(self.path, dtype=self.kind, mode="r", shape=(now.st_size // self.size,)))
         self._drop_wiped()
@@ -107,12 +112,13 @@ class Index:
         ]
 
     def _begin(self) -> None:
-        self._inode = self._seen = 0
+        self.inode = self._seen = 0
         self.records: Records = np.empty(0, dtype=self.kind)
         self.places: dict[bytes, int] = {}
         """Where each response is."""
         self.outdated: list[int] = []
         """Where earlier states are that a crash has left: for the writer to wipe."""
+        self._broken: list[int] = []
         self._alive = np.zeros(0, dtype=bool)
         self._forms = np.zeros(0, dtype=np.int32)
         self._at = np.zeros(0, dtype=np.int64)
@@ -126,6 +132,7 @@ class Index:
         settled = np.flatnonzero(alive | (mapped["crc"][begin:] == 0))
         count = int(settled[-1]) + 1 if len(settled) else 0  # torn ones at the end may yet be written
         fresh = mapped[begin : begin + count]
+        self._broken += (begin + np.flatnonzero(~alive[:count] & (fresh["crc"] != 0))).tolist()
         for offset in np.flatnonzero(alive):
             name = bytes(fresh["id"][offset])
             if (earlier := self.places.get(name)) is not None:
@@ -144,6 +151,20 @@ class Index:
         if gone.any():
             self._alive &= ~gone
             self.places = {name: place for name, place in self.places.items() if self._alive[place]}
+
+    def broken(self) -> list[int]:
+        """Where records are, before others, that are neither whole nor wiped."""
+        self._broken = [
+            place
+            for place in self._broken
+            if self.records["crc"][place] != 0 and not whole(self.records[place : place + 1])[0]
+        ]
+        return self._broken
+
+    @property
+    def sound(self) -> int:
+        """Bytes up to the first record that is neither whole nor wiped."""
+        return min(self.broken(), default=len(self.records)) * self.size
 
     def living(self, begin: int, end: int) -> Records:
         """Those from `begin` to before `end` that hold the present state of a response."""

@@ -1,11 +1,12 @@
 """A pool of worker processes, and the parent that keeps their leases.
 
 Contract: the parent runs no task, so no task can keep it from beating, however long it blocks. A child that
-died is replaced, and its task runs again at once; a child that the kernel has stopped (state T) is not beaten
-for, so that its lease ends and somebody else runs the task; one that is over its hard limit is killed. Leases
-of workers that exist no more, whoever they belonged to, are released; so a whole tree that was killed costs
-no more than the time until the next parent looks. The parent shows life all the while (`show_life`): a long
-task is never taken for a hung pool.
+died is replaced, and its task runs again at once; one that dies as it starts is replaced ever more slowly
+(`restarts`). A child that the kernel has stopped (state T) is not beaten for, so that its lease ends and
+somebody else runs the task; one that is over its hard limit is killed, and one that has to show life itself
+and does not (`pulse`). Leases of workers that exist no more, whoever they belonged to, are released; so a
+whole tree that was killed costs no more than the time until the next parent looks. The parent shows life all
+the while (`show_life`): a long task is never taken for a hung pool.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
@@ -26,6 +27,8 @@ from redis.exceptions import RedisError
 
 from appliance import logs, processes
 from appliance.queue.engine import LeasedStorage
+from appliance.queue.pulse import STARTING, Pulse
+from appliance.queue.restarts import Restarts
 from appliance.queue.scripts import Held
 
 BEAT = 1.0
@@ -45,10 +48,14 @@ class _Child:
     slot: int
     process: ForkProcess
     name: str
+    started: float
 
 
 class Pool:
-    """`run` returns after SIGINT (what runs is finished) or SIGTERM (it is given back)."""
+    """`run` returns after SIGINT (what runs is finished) or SIGTERM (it is given back).
+
+    `pulses`, by slot, are of the children that have to beat; the rest block for as long as a task may.
+    """
 
     def __init__(
         self,
@@ -57,12 +64,15 @@ class Pool:
         work: Callable[[str], None],
         open_storage: Callable[[], LeasedStorage],
         show_life: Callable[[], None] = lambda: None,
+        pulses: Mapping[int, Pulse] | None = None,
     ) -> None:
         self._name = name
         self._size = size
         self._work = work
         self._open_storage = open_storage
         self._show_life = show_life
+        self._pulses = pulses or {}
+        self._restarts = Restarts()
         self._children: dict[int, _Child] = {}
         self._asked: signal.Signals | None = None
         self._next_beat = self._next_reap = 0.0
@@ -86,11 +96,13 @@ class Pool:
 
     def _fill(self) -> None:
         for slot in range(1, self._size + 1):
-            if slot not in self._children:
+            if slot not in self._children and self._restarts.may_start(slot):
                 self._children[slot] = self._start(slot)
 
     def _start(self, slot: int) -> _Child:
         parent = os.getpid()
+        if slot in self._pulses:
+            self._pulses[slot].promise(STARTING)
 
         def main() -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
@@ -101,7 +113,7 @@ class Pool:
         process = multiprocessing.get_context("fork").Process(target=main, name=f"{self._name}-{slot}")
         process.start()
         assert process.pid is not None  # noqa: S101 (it was started)
-        return _Child(slot, process, worker_name(self._name, slot, process.pid))
+        return _Child(slot, process, worker_name(self._name, slot, process.pid), time.monotonic())
 
     def _bury(self, storage: LeasedStorage) -> None:
         """Release what dead children held, and forget them."""
@@ -109,23 +121,34 @@ class Pool:
         if not dead:
             return
         try:
-            released = storage.release([child.name for child in dead])
+            released = {child.name: storage.release([child.name]) for child in dead}
         except (RedisError, OSError):
             if self._asked is None:
                 raise
-            released = []  # whoever reaps next sees that they are gone; ending does not wait for Redis
+            released = {}  # whoever reaps next sees that they are gone; ending does not wait for Redis
         for child in dead:
             child.process.join()
             del self._children[child.slot]
+            had = released.get(child.name, [])
+            wait = self._restarts.died(child.slot, time.monotonic() - child.started, worked=bool(had))
             if child.process.exitcode:
-                about = {"worker": child.name, "exit": child.process.exitcode, "released": released}
-                log.warning("a worker died", extra=about)
+                about = {"worker": child.name, "exit": child.process.exitcode, "released": had}
+                log.warning("a worker died", extra=about | {"started_again_in": wait})
+
+    def _kill_silent(self) -> None:
+        for slot, pulse in self._pulses.items():
+            child = self._children.get(slot)
+            if child is not None and child.process.exitcode is None and pulse.is_over:
+                log.error("killed: it shows no life", extra={"worker": child.name})
+                _send(child.process.pid, signal.SIGKILL)
+                pulse.beat()  # the kernel may need a moment
 
     # -- leases
 
     def _tend(self, storage: LeasedStorage) -> None:
         self._show_life()  # whether or not Redis is there: its absence is not our end
         now = time.monotonic()
+        self._kill_silent()
         try:
             self._bury(storage)
             if now >= self._next_beat:

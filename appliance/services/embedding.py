@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from appliance import logs
 from appliance.ai.engine import Embed
 from appliance.ai.vector_file import Entry
-from appliance.ai.vector_writer import Writer
+from appliance.ai.vector_writer import Damaged, Writer
 from appliance.errors import NotFound, Unavailable
 from appliance.queue.engine import PREFIX
 from appliance.queue.run import Run
@@ -21,6 +22,8 @@ from appliance.services import vector_place
 from appliance.services.context import Context
 from appliance.stores import ai_counts, embedded
 from appliance.stores.mongo import Document
+
+log = logs.get(__name__)
 
 PIECE = 1.0
 """Seconds after which a piece ends; a text takes some ms, a long one on a busy machine 50."""
@@ -53,7 +56,7 @@ class Embedding:
         await ai_counts.set_pending(self._context.redis, total)
         while await self._round(total):
             pass
-        self._compact()
+        await self._compact()
         await ai_counts.set_pending(self._context.redis, await embedded.pending_of_all(self._context.db))
         return {"embedded": self.embedded, "wiped": self.wiped}
 
@@ -146,13 +149,21 @@ class Embedding:
             self._writer.put(entries)
         except OSError as fault:
             raise Unavailable(f"The file of vectors cannot be written: {fault.strerror}.") from fault
+        await embedded.note(self._context.db, noted(self._writer))
         self.embedded += len(entries)
         await ai_counts.add(self._context.redis, {"responses_embedded": len(entries)})
 
-    def _compact(self) -> None:
+    async def _compact(self) -> None:
+        """Killed before it is noted, the file is taken for another one, and all is embedded anew."""
         if len(self._writer.index.records) > _SMALL and self._writer.wasted > _WASTED:
             self._context.space.check()
             self._writer.compact()
+            await embedded.note(self._context.db, noted(self._writer))
+
+
+def noted(writer: Writer) -> embedded.File:
+    """What is to be noted of the file as it is now."""
+    return embedded.File(writer.index.path.name, writer.inode, writer.bytes)
 
 
 class Held:
@@ -162,18 +173,29 @@ class Held:
         self._writer: Writer | None = None
 
     async def get(self, context: Context, place: vector_place.Place) -> Writer:
-        """Of the present model's file. One that is lost, or was never there, is begun.
+        """Of the present model's file. One that is lost, damaged, or was never there, is begun.
 
         Raises BlockingIOError when another process writes, ModelFault, OSError.
         """
+        known = await embedded.find_file(context.db)
+        if known is None or not place.holds(known):
+            return await self._begin(context, place, "it is not the file that was written last")
         if self._writer is not None and (self._writer.index.path != place.path or self._writer.is_lost):
             self._close()
-        if not place.path.exists() or await embedded.file_name(context.db) != place.path.name:
-            self._close()
-            _remove_all(place)
-            await embedded.begin(context.db, place.path.name)
         if self._writer is None:
-            self._writer = Writer(place.path, place.dimensions)
+            try:
+                self._writer = Writer(place.path, place.dimensions, least=known.bytes)
+            except Damaged as damage:
+                return await self._begin(context, place, str(damage))
+        return self._writer
+
+    async def _begin(self, context: Context, place: vector_place.Place, why: str) -> Writer:
+        """The file first: killed before it is noted, it is not the one that was noted, and is begun again."""
+        self._close()
+        log.warning("all responses are embedded anew", extra={"file": str(place.path), "why": why})
+        self._writer = Writer(place.path, place.dimensions, anew=True)
+        _remove_others(place)
+        await embedded.begin(context.db, noted(self._writer))
         return self._writer
 
     def _close(self) -> None:
@@ -182,8 +204,8 @@ class Held:
         self._writer = None
 
 
-def _remove_all(place: vector_place.Place) -> None:
-    """The files of other models too; not the lock, which another process may hold."""
+def _remove_others(place: vector_place.Place) -> None:
+    """The files of other models."""
     for file in place.path.parent.glob("*.vectors*"):
-        if file.name != f"{place.path.name}.lock":
+        if not file.name.startswith(place.path.name) and file.is_file():
             file.unlink()

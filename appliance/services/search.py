@@ -67,17 +67,31 @@ async def search(context: Context, caller: Caller, form_id: str, wanted: Wanted)
     terms = await index_terms(context, form_id, wanted.filters, wanted.status)
     async with _turn(context):
         # Before vectors are compared: what is embedded anew after that was compared as it had been.
-        outdated = await embedded.outdated_of(context.db, form_id)
+        outdated, file = await asyncio.gather(
+            embedded.outdated_of(context.db, form_id), embedded.find_file(context.db)
+        )
         text_of = await context.texts.get(context, form_id)
         looking = _Looking(context, caller, form_id, wanted, terms, outdated, text_of)
         pending, _ = await asyncio.gather(embedded.pending(context.db, form_id), looking.look())
+        is_whole = await _is_whole(context, file, looking.file)
     await ai_counts.add(context.redis, {"searches": 1, "search_seconds": time.monotonic() - begun})
     return FoundResponses(
         responses=looking.found,
         pending=pending,
-        complete=looking.is_complete and not pending,
+        complete=looking.is_complete and is_whole and not pending,
         model=model,
     )
+
+
+async def _is_whole(context: Context, noted: embedded.File | None, seen: tuple[int, int]) -> bool:
+    """All that was embedded before the search was there to be found; if not, it is embedded anew."""
+    inode, sound = seen
+    if noted is None or noted.inode != inode:
+        return False  # taken away or replaced a moment ago: the scheduler sees that by itself
+    if sound < noted.bytes:
+        await embedded.doubt(context.db, noted)
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -117,6 +131,8 @@ class _Looking:
         self._passes = _passes(form_id, wanted, terms)
         self.found: list[FoundResponse] = []
         self.is_complete = False
+        self.file = (0, 0)
+        """Of what was looked through: its inode, and up to which byte it is whole."""
 
     async def look(self) -> None:
         """Ask for more, each time four times as many, until enough of them pass. Where few do, those that may
@@ -153,6 +169,7 @@ class _Looking:
         if answer.fault:
             why = answer.fault if self._tells_all else "its operator finds in the log of worker-high why"
             raise Unavailable(f"The model cannot be used: {why}.", retry_after=60)
+        self.file = (answer.inode, answer.sound)
         return answer.hits
 
     async def _take(self, hits: list[tuple[str, float]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from appliance.ai import gguf
 from appliance.ai.engine import ModelFault
 from appliance.services import ai_models
 from appliance.settings import Settings
+from appliance.stores import embedded
 
 
 class Place(NamedTuple):
@@ -25,6 +27,16 @@ class Place(NamedTuple):
         if not found:
             raise ModelFault(f"{self.model} does not say how long its vectors are; next: use another")
         return found
+
+    def holds(self, noted: embedded.File | None) -> bool:
+        """The file is the one that was noted, and has not lost its end. A look at the folder, no more."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        if noted is None or (noted.name, noted.inode) != (self.path.name, found.st_ino):
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size >= noted.bytes
 
 
 def find(settings: Settings) -> Place | None:

@@ -4,15 +4,16 @@
 - `unembedded: true` in a form's counters: it may have responses without a vector. The update that numbers a
   response sets it (`reservations`), and only where the form asks for text.
 - `ai_embedded`, a row a form `{_id, upto}`: all its responses with numbers up to `upto` are dealt with. Its
-  row `file` is `{_id, name}`: which file that is said of.
+  row `file` is `{_id, name, inode, bytes}`: which file that is said of, and how long it was when it was last
+  noted. It may be longer by now; another one, or a shorter one, was damaged, and is begun anew.
 - `ai_outdated`, a row a response `{_id, form_id, revision}`: its answers changed, or it went or came back;
   written in the transaction that did so. What the file has of it is not to be shown until it is dealt with.
 
 Why no response is missed: numbers are given out before rows are written, so a row may come after one with a
 higher number. Until it has come, or never will, its reservation is open, and `upto` stays below it
 (`settled`). A task reads the counters first and the rows then, so a row that is not there then will never be.
-A vector is on the disk before `upto` moves or an outdated row goes; whatever is killed in between is done
-again.
+A vector is on the disk, and then noted, before `upto` moves or an outdated row goes; whatever is killed in
+between is done again.
 """
 
 from __future__ import annotations
@@ -33,6 +34,15 @@ _MARKING = 120.0
 _MARKED: Document = {"unembedded": True}
 
 
+class File(NamedTuple):
+    """What was noted of the file of vectors."""
+
+    name: str
+    inode: int
+    bytes: int
+    """So long it is at least."""
+
+
 class Outdated(NamedTuple):
     """A response whose vector is not that of its present answers; `revision` is the state that made it so."""
 
@@ -44,18 +54,28 @@ class Outdated(NamedTuple):
 # -- the file
 
 
-async def file_name(db: Database) -> str | None:
-    """Of the file that all the rest is said of."""
+async def find_file(db: Database) -> File | None:
+    """That all the rest is said of; None until one is begun. One that knows no inode is no file's."""
     row = await db.ai_embedded.find_one({"_id": _FILE})
-    return None if row is None else str(row["name"])
+    return None if row is None else File(row["name"], row.get("inode", 0), row.get("bytes", 0))
 
 
-async def begin(db: Database, name: str) -> None:
-    """Nothing is embedded yet. Killed in between, `file_name` says None, and it is begun again."""
+async def begin(db: Database, file: File) -> None:
+    """Nothing is embedded yet. Killed in between, `find_file` says None, and it is begun again."""
     with pymongo.timeout(_MARKING):
         await db.ai_embedded.delete_many({})
         await db.form_counters.update_many({"seq": {"$gt": 0}}, {"$set": _MARKED})
-        await db.ai_embedded.insert_one({"_id": _FILE, "name": name})
+        await db.ai_embedded.insert_one({"_id": _FILE, **file._asdict()})
+
+
+async def note(db: Database, file: File) -> None:
+    """Call after each change of the file, before `reach` and `update`: the file may be ahead of this row."""
+    await db.ai_embedded.update_one({"_id": _FILE}, {"$set": file._asdict()})
+
+
+async def doubt(db: Database, file: File) -> None:
+    """Somebody has read this one and found less than was noted: it is begun anew, unless it was already."""
+    await db.ai_embedded.update_one({"_id": _FILE, "inode": file.inode}, {"$set": {"inode": 0}})
 
 
 # -- what was submitted

@@ -25,13 +25,14 @@ async def embed_responses(run: Run) -> dict[str, Any]:
 
     A fault is its result: `embedding_chore` tries again later, and what is to be done stands in the database.
     """
+    from appliance.ai.vector_writer import Damaged
     from appliance.services import embedding
 
     try:
         return await deadlines.apart(_work(run))
     except embedding.GivesWay:
         raise RetryTask(delay=0) from None
-    except (ModelFault, BlockingIOError) as fault:
+    except (ModelFault, BlockingIOError, Damaged) as fault:
         log.warning("responses cannot be embedded", extra={"error": str(fault)})
         return {"fault": str(fault)}
     except OSError as fault:

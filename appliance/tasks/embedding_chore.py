@@ -48,7 +48,7 @@ class Embedding:
 
 
 async def _has_work(context: Context, place: vector_place.Place) -> bool:
-    if not place.path.exists() or await embedded.file_name(context.db) != place.path.name:
+    if not place.holds(await embedded.find_file(context.db)):
         return True
     return await embedded.has_work(context.db)
 

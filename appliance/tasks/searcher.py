@@ -1,7 +1,8 @@
 """The process that answers searches by meaning: one of worker-high's, beside those that run tasks.
 
 It holds the model for vectors and the map of their file, so that no other process needs to, and answers one
-search after the other (`ai.search_socket`). Killed, it is replaced by its pool, and asked again. An answer
+search after the other (`ai.search_socket`). Killed, it is replaced by its pool, and asked again; one that
+does not show life between two answers is killed. An answer
 takes a look at each record of the file: 154 MB of vectors for 100,000 responses, in some 15 ms of one core.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import datetime as dt
 import os
 import signal
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from appliance import llama_install, logs
 from appliance.addresses import Paths
 from appliance.ai.engine import ModelFault, Vectors
 from appliance.ai.search_socket import LONGEST, Asked, Found
+from appliance.queue.pulse import Pulse
 from appliance.services import ai_models, vector_place
 from appliance.settings import Settings
 
@@ -33,16 +36,21 @@ _KEPT = 256
 _LOOK = 10.0
 """Seconds between two looks at what is idle."""
 
+_BEAT = 1.0
+"""Seconds between two signs of life."""
+_LOADING = 120.0
+"""Seconds that it may take to load the model and take in the file, on a disk and cores that are busy."""
+
 log = logs.get(__name__)
 
 
-def serve(asked: Settings) -> None:
+def serve(asked: Settings, pulse: Pulse) -> None:
     """Until SIGTERM or SIGINT. Call in a process that has not loaded NumPy yet."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # one core is as fast: it waits for the memory
-    asyncio.run(_serve(Searcher(asked), asked))
+    asyncio.run(_serve(Searcher(asked, pulse), asked, pulse))
 
 
-async def _serve(searcher: Searcher, asked: Settings) -> None:
+async def _serve(searcher: Searcher, asked: Settings, pulse: Pulse) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             question = msgspec.json.decode(await reader.readline(), type=Asked)
@@ -55,27 +63,35 @@ async def _serve(searcher: Searcher, asked: Settings) -> None:
 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        signal.signal(number, signal.SIG_DFL)  # nobody waits for what is loading
     searcher.warm()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     server = await asyncio.start_unix_server(answer, Paths(asked.data).search_socket, limit=LONGEST)
+    next_look = time.monotonic() + _LOOK
     while not stopped.is_set():
+        pulse.beat()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), _LOOK)
-        searcher.rest()
+            await asyncio.wait_for(stopped.wait(), _BEAT)
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + _LOOK
+            searcher.rest()
     server.close()
 
 
 class Searcher:
-    def __init__(self, asked: Settings) -> None:
-        self._asked = asked
+    def __init__(self, asked: Settings, pulse: Pulse) -> None:
+        self._asked, self._pulse = asked, pulse
         self._place: vector_place.Place | None = None
         self._models: Models | None = None
         self._index: Index | None = None
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
 
     def answer(self, question: Asked) -> Found:
+        if self._index is None or self._models is None or not self._models.loaded:
+            self._pulse.promise(_LOADING)
         try:
-            return Found(self._search(question))
+            return self._search(question)
         except (ModelFault, ImportError) as fault:
             log.warning("the model for vectors cannot be used", extra={"error": str(fault)})
             return Found(fault=str(fault))
@@ -87,7 +103,8 @@ class Searcher:
         if self._index is not None or not llama_install.is_ready():
             return
         try:
-            if (place := vector_place.find(self._asked)) is not None and place.path.exists():
+            if (place := vector_place.find(self._asked)) is not None and place.path.is_file():
+                self._pulse.promise(_LOADING)
                 self._open()
                 self._load().embed(["warm"])
         except (ModelFault, ImportError, OSError) as fault:
@@ -99,8 +116,9 @@ class Searcher:
         if self._models and self._models.loaded and self._models.idle() > 60 * self._asked.ai_idle_minutes:
             self._models.close()
 
-    def _search(self, question: Asked) -> list[tuple[str, float]]:
-        hits = self._open().search(
+    def _search(self, question: Asked) -> Found:
+        index = self._open()
+        hits = index.search(
             self._vector(question.query),
             question.limit,
             form_id=question.form_id,
@@ -108,7 +126,8 @@ class Searcher:
             until=_moment(question.until),
             among=question.among,
         )
-        return [(hit.response_id, hit.score) for hit in hits]
+        found = [(hit.response_id, hit.score) for hit in hits]
+        return Found(found, inode=index.inode, sound=index.sound)
 
     def _find(self) -> vector_place.Place:
         """What it was when it was first found: another model is used from the next `reload` on."""

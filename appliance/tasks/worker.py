@@ -11,6 +11,7 @@ from appliance.addresses import Paths
 from appliance.errors import Unavailable
 from appliance.queue.engine import LeasedStorage, connect, open_queue
 from appliance.queue.pool import Pool
+from appliance.queue.pulse import Pulse
 from appliance.queue.worker import work
 from appliance.settings import Settings
 from appliance.stores import mongo
@@ -37,17 +38,21 @@ TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, p
 def consume(name: str, asked: Settings, count: int) -> None:
     """`count` processes, for models one. Run until SIGINT (finishes what runs) or SIGTERM (gives it back)."""
 
+    pulse = Pulse()
+    pulses = {count + 1: pulse} if name == "worker-high" else {}
+
     def open_storage() -> LeasedStorage:
         return open_queue(connect(asked)).storage
 
     def main(worker: str) -> None:
         if name == "worker-high" and worker.startswith(f"{name}-{count + 1}:"):
-            searcher.serve(asked)
+            searcher.serve(asked, pulse)
+            return  # it was asked to end, not to take tasks
         rest = ai.prepare(asked) if name == "worker-ai" else _rest
         work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage, rest)
 
     path = Paths(asked.data).beat(name)
-    Pool(name, _size(name, count), main, open_storage, lambda: processes.beat(path)).run()
+    Pool(name, _size(name, count), main, open_storage, lambda: processes.beat(path), pulses).run()
 
 
 def _size(name: str, count: int) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from appliance.ai.engine import Vectors
 from appliance.ai.vector_file import DIMENSIONS, Entry, layout
-from appliance.ai.vector_writer import Writer
+from appliance.ai.vector_writer import Damaged, Writer
 from appliance.ai.vectors import Index
 from appliance.services.embedding_known import vectors_of
 from appliance.services.free_text import Text
@@ -240,3 +240,59 @@ def test_a_file_that_was_taken_away_is_noticed(tmp_path: Path) -> None:
         (tmp_path / "v").write_bytes(b"")
         states.append(writer.is_lost)
     assert states == [False, True, True]
+
+
+def spoil(file: Path, place: int) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(place * SIZE + 200)
+        opened.write(b"\xff\x01\xff")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_was_kept_and_is_damaged_is_refused(tmp_path: Path, place: int) -> None:
+    file = tmp_path / "v"
+    with Writer(file) as writer:
+        writer.put([entry(number, vector) for number, vector in enumerate(directions(3))])
+        kept = writer.bytes
+    spoil(file, place)
+    before = file.read_bytes()
+    assert Index(file).sound == place * SIZE
+    with pytest.raises(Damaged):
+        Writer(file, least=kept)
+    assert file.read_bytes() == before, "killed here, it is refused again"
+    with Writer(file, anew=True) as writer:
+        assert (len(writer.index), writer.bytes) == (0, 0)
+
+
+def test_what_was_torn_before_it_was_kept_is_wiped_for_good(tmp_path: Path) -> None:
+    file, reader = tmp_path / "v", Index(tmp_path / "v")
+    with Writer(file) as writer:
+        writer.put([entry(number, vector) for number, vector in enumerate(directions(3))])
+    spoil(file, 1)
+    reader.refresh()
+    assert reader.sound == SIZE
+    with Writer(file, least=SIZE) as writer:
+        assert (len(writer.index), writer.bytes, writer.index.sound) == (2, 3 * SIZE, 3 * SIZE)
+    reader.refresh()
+    assert reader.sound == 3 * SIZE
+
+
+def test_nothing_is_put_behind_a_hole(tmp_path: Path) -> None:
+    file, vectors = tmp_path / "v", directions(3)
+    with Writer(file) as writer:
+        writer.put([entry(number, vector) for number, vector in enumerate(vectors)])
+        os.truncate(file, SIZE)
+        with pytest.raises(Damaged):
+            writer.put([entry(3, vectors[0])])
+    assert file.stat().st_size == SIZE
+
+
+def test_a_folder_in_its_place_is_put_aside(tmp_path: Path) -> None:
+    file = tmp_path / "v"
+    file.mkdir()
+    (file / "mine").write_text("kept")
+    assert len(Index(file)) == 0
+    with Writer(file, anew=True) as writer:
+        writer.put([entry(1, directions(1)[0])])
+    assert file.is_file()
+    assert [aside.read_text() for aside in tmp_path.glob("v.aside-*/mine")] == ["kept"]
