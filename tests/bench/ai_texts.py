@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-LABELS = (" positive", " negative", " neutral")
+LABELS = (" great", " bad", " okay")
+"""Three of the words that a mood is told by; the head asks for 29."""
 _THINGS = (
     "the delivery", "the staff", "my order", "the app", "the room", "the course", "the website", "support",
     "the invoice", "the parking", "the food", "the appointment", "the booking", "the device", "the manual",
