@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,11 +54,6 @@ class Index:
         """Of which state of the response the embedding is; None: there is none."""
         place = self.places.get(key(response_id))
         return None if place is None else int(self.records["revision"][place])
-
-    def vectors(self, response_ids: Sequence[str]) -> Vectors:
-        """Of these, in their order. Raises KeyError for one that there is none of."""
-        places = [self.places[key(one)] for one in response_ids]
-        return np.asarray(self.records["vector"][places])
 
     def refresh(self) -> None:
         """Take in what was written, wiped or replaced since."""

@@ -16,8 +16,6 @@ from appliance.ai.engine import Vectors
 from appliance.ai.vector_file import DIMENSIONS, Entry, layout
 from appliance.ai.vector_writer import Damaged, Writer
 from appliance.ai.vectors import Index
-from appliance.services.embedding_known import vectors_of
-from appliance.services.free_text import Text
 
 SIZE = layout(DIMENSIONS).itemsize
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -203,22 +201,6 @@ def test_what_a_killed_writer_said_it_kept_is_there(tmp_path: Path) -> None:
                 assert hit.score == pytest.approx(cosine, abs=1e-6)
             writer.delete([f"response-{number}" for number in range(50)])
             assert len(writer.index) == 0
-
-
-def test_vectors_of_responses_come_from_the_file_where_it_has_them(tmp_path: Path) -> None:
-    kept, made = directions(3), directions(3, seed=2)
-    asked: list[str] = []
-
-    def embed(texts: Sequence[str]) -> Vectors:
-        asked.extend(texts)
-        return made[: len(texts)]
-
-    texts = [Text(f"response-{number}", f"text {number}") for number in range(4)]
-    with Writer(tmp_path / "v") as writer:
-        writer.put([entry(number, vector) for number, vector in enumerate(kept)])
-        found = vectors_of(writer.index, embed, texts, [1, 2, 1, 1])
-    assert asked == ["text 1", "text 3"]
-    assert np.array_equal(found, [kept[0], made[0], kept[2], made[1]])
 
 
 def test_a_model_may_make_longer_vectors(tmp_path: Path) -> None:
