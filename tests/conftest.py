@@ -19,6 +19,7 @@ LAST = (
     "/test_insights.py",
     "/test_analysis_settling.py",
     "/test_models.py",
+    "/test_search",
     "/test_schemathesis.py",
 )
 

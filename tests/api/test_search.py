@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from appliance.services import vector_place
-from tests import models
+from tests import models, people
 from tests.api.accounts import add_key
 from tests.api.analyses import filled, publish
 from tests.faults.steering import until_whole
@@ -26,6 +27,20 @@ ABOUT: dict[str, str] = {
     "price": "Far too expensive for what it is.",
     "music": "The music was so loud that we could not talk.",
 }
+
+
+@pytest.fixture(scope="module")
+def appliance() -> Iterator[Running]:
+    """One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cast(appliance: Running) -> Iterator[People]:
+    gathered = people.gather(appliance)
+    yield gathered
+    gathered.close()
 
 
 @pytest.fixture(autouse=True)

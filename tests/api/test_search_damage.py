@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,15 +13,29 @@ import pytest
 
 from appliance import processes
 from appliance.services import vector_place
-from tests import models
+from tests import models, people
 from tests.api.analyses import publish
 from tests.api.test_search import ABOUT, answer, count, ids, search, until_embedded
 from tests.faults.steering import until_whole
 from tests.people import People
-from tests.running import Running
+from tests.running import Running, running
 from tests.runtime.servers import until
 
 RECORD = 1664
+
+
+@pytest.fixture(scope="module")
+def appliance() -> Iterator[Running]:
+    """One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cast(appliance: Running) -> Iterator[People]:
+    gathered = people.gather(appliance)
+    yield gathered
+    gathered.close()
 
 
 @pytest.fixture(autouse=True)
