@@ -45,6 +45,5 @@ def appliance(mailbox: Mailbox) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def cast(appliance: Running) -> Iterator[People]:
     """alice, bob, charlie, admin and nobody, signed in."""
-    gathered = people.gather(appliance)
-    yield gathered
-    gathered.close()
+    with people.gather(appliance) as gathered:
+        yield gathered

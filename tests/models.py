@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from appliance import llama_install
+from appliance.ai.chosen import Chosen
+from appliance.ai.models import Models
 from tests.running import Running
 from tests.runtime.servers import until
 
@@ -36,3 +40,19 @@ def chat_model() -> Path:
 
 def embedding_model() -> Path:
     return Path(llama_install.MODELS / llama_install.EMBEDDING)
+
+
+def chosen(**more: object) -> Chosen:
+    """The default models, with what is given otherwise."""
+    given = {"chat": chat_model(), "embedding": embedding_model(), "context": 2048}
+    return Chosen(**{**given, "memory": 4 * 2**30, "threads": 2, **more})  # type: ignore[arg-type]
+
+
+@contextmanager
+def opened(**more: object) -> Iterator[Models]:
+    """`chosen`, once they are built."""
+    until_built()
+    llama_install.use()
+    held = Models(chosen(**more))
+    yield held
+    held.close()

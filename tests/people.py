@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from pymongo import AsyncMongoClient
@@ -24,6 +24,12 @@ class People:
     bob: httpx.Client
     charlie: httpx.Client
     nobody: httpx.Client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         for client in (self.admin, self.alice, self.bob, self.charlie, self.nobody):

@@ -70,7 +70,7 @@ T = TypeVar("T", AnswerDraft, FormDraft)
 
 def of_answer(text: str, labels: Sequence[str], generate: Generate, chosen: Sequence[str]) -> Drafted:
     """`chosen` are the filters that all that is generated goes through."""
-    read = suspicion.without_instructions(text) if suspicion.instructs(text) else text
+    read = suspicion.without_instructions(text)
     if not read:
         return Drafted(None, "the answer only speaks to a machine", Usage(), 0.0)
     return _ask(_ANSWER, read[:_READ], _answer_schema(labels), AnswerDraft, generate, chosen)

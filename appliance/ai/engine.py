@@ -47,22 +47,16 @@ class Embed(Protocol):
         ...
 
 
-class Score(Protocol):
-    def __call__(self, prefix: str, rest: str, labels: Sequence[str]) -> Scores:
-        """How probable each label is as what follows `prefix + rest`: log P(label), a row of len(labels).
+class ScoreMany(Protocol):
+    def __call__(self, prefix: str, rests: Sequence[str], labels: Sequence[str]) -> Scores:
+        """How probable each label is as what follows `prefix + rest`: log P(label), a row a rest.
 
         Not normalised over the labels: they sum to less than 1, and how much less tells how much the
         model would rather say something else. The prefix is kept in the cache between calls: put into it
-        what many calls have in common, and into `rest` what differs. They are cut into tokens apart, so
-        the prefix should end where a word does (`…\\nText:`), and `rest` and the labels begin as words
-        do, with a space.
+        what many calls have in common, and into `rests` what differs. They are cut into tokens apart, so
+        the prefix should end where a word does (`…\\nText:`), and rests and labels begin as words do, with
+        a space. Many at once take a fraction of what they take one by one.
         """
-        ...
-
-
-class ScoreMany(Protocol):
-    def __call__(self, prefix: str, rests: Sequence[str], labels: Sequence[str]) -> Scores:
-        """The same for many at once, in one row each: (len(rests), len(labels)). Several times faster."""
         ...
 
 
@@ -88,19 +82,15 @@ class Generate(Protocol):
 
 
 class Engine(Protocol):
-    """Methods raise ModelFault when a model cannot be loaded or is asked for more than it holds."""
+    """What texts are read with. Methods raise ModelFault when a model cannot be loaded or is asked for more
+    than it holds.
+    """
 
     @property
     def embed(self) -> Embed: ...
 
     @property
-    def score(self) -> Score: ...
-
-    @property
     def score_many(self) -> ScoreMany: ...
-
-    @property
-    def generate(self) -> Generate: ...
 
 
 class ModelFault(Exception):

@@ -60,10 +60,6 @@ class Models:
         self.used = self._now()
         return rows
 
-    def score(self, prefix: str, rest: str, labels: Sequence[str]) -> Scores:
-        row: Scores = self.score_many(prefix, [rest], labels)[0]
-        return row
-
     def score_many(self, prefix: str, rests: Sequence[str], labels: Sequence[str]) -> Scores:
         from appliance.ai import scoring
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from appliance.ai import duplicates, language, phrases, sentiment, suspicion, texts
 from appliance.ai.engine import Embed, Engine, Vectors
-from appliance.ai.sentiment import UNKNOWN, Head, Mood
+from appliance.ai.sentiment import Head, Mood
 from appliance.ai.topics import unit
 
 VERSION: Final = f"reading-1/{sentiment.VERSION}"
@@ -51,7 +51,6 @@ def _read(text: str, mood: Mood, embed: Embed, shared: float) -> Reading:
     code = language.detect(text).code
     spoken = phrases.key_phrases(texts.without_links(text), code)
     suspected = suspicion.suspicions(text)
-    mood = UNKNOWN if "gibberish" in suspected else mood
     vectors = sentence_vectors(text, embed)
     result = {
         "sentiment": mood.sentiment,

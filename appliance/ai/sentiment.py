@@ -84,10 +84,9 @@ def read_clean(cleaned: Sequence[str], engine: Engine, head: Head) -> list[Mood]
 
 
 def _answer(text: str) -> str:
+    """What of it is to be read; nothing of gibberish."""
     cleaned = clean(text)
-    if "instructions" in suspicion.suspicions(cleaned):
-        return suspicion.without_instructions(cleaned)
-    return cleaned
+    return "" if suspicion.is_gibberish(cleaned) else suspicion.without_instructions(cleaned)
 
 
 def _is_readable(text: str) -> bool:

@@ -65,17 +65,25 @@ def suspicions(text: str) -> tuple[Suspicion, ...]:
         "gibberish": _is_gibberish(listed),
         "advertising": bool(_ADVERTISES.search(read)),
         "abuse": bool(_ABUSES.search(read)),
-        "instructions": instructs(read),
+        "instructions": _instructs(read),
     }
     return tuple(name for name, holds in found.items() if holds)
 
 
 def without_instructions(text: str) -> str:
-    """A clean text without the sentences that speak to a machine; empty when there are no others."""
-    return " ".join(one for one in sentences(text[:_READ]) if not instructs(one))
+    """A clean text without the sentences that speak to a machine; empty when there are no others. A text that
+    has none is as it was.
+    """
+    read = text[:_READ]
+    return " ".join(one for one in sentences(read) if not _instructs(one)) if _instructs(read) else text
 
 
-def instructs(text: str) -> bool:
+def is_gibberish(text: str) -> bool:
+    """Of a clean text."""
+    return _is_gibberish(words(text[:_READ]))
+
+
+def _instructs(text: str) -> bool:
     return bool(_INSTRUCTS.search(text) or _MARKUP.search(text))
 
 
@@ -95,7 +103,7 @@ def _is_gibberish(listed: list[str]) -> bool:
     if not latin or len(latin) < len(listed) / 3:
         return False
     odd = sum(_is_odd(word) for word in latin)
-    return odd / len(latin) >= 0.5
+    return odd / len(latin) > 0.5
 
 
 def _is_odd(word: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from appliance import disk
 from appliance.ai.vector_file import AT_A_TIME, DIMENSIONS, Entry, key, record
 from appliance.ai.vectors import Index
 
@@ -40,7 +41,7 @@ class Writer:
         except OSError:
             os.close(self._lock)
             raise
-        _sync_folder(path.parent)
+        disk.sync_folder(path.parent)
         self.index = Index(path, dimensions)
         self._size = self.index.size
         if (sound := self.index.sound) < least:
@@ -128,7 +129,7 @@ class Writer:
             os.close(file)
             new.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        disk.sync_folder(path.parent)
         os.close(self._file)
         self._file = file
         self.index.refresh()
@@ -161,11 +162,3 @@ def _write(file: int, data: bytes, at: int) -> int:
     while done < len(data):
         done += os.pwrite(file, memoryview(data)[done:], at + done)
     return done
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -33,16 +33,24 @@ class Scope(NamedTuple):
 
 
 def ask(
-    lake: Lake, sql: str, scope: Scope, fresh: pa.Table | None = None, *, seconds: float = SECONDS
+    lake: Lake,
+    sql: str,
+    scope: Scope,
+    fresh: pa.Table | None = None,
+    *,
+    seconds: float = SECONDS,
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows. `fresh` has responses as they are now, in place of what the lake says of them.
+    """The rows, or the first `most`. `fresh` has responses as they are now, in place of what the lake says.
 
     Raises TooSlow.
     """
     with engine.opened(lake.folder, time_zone=scope.time_zone) as connection:
         with engine.deadline(connection, seconds):
             _view(connection, lake, scope, fresh)
-            found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+            asked = connection.sql(sql)
+            asked = asked if most is None else asked.limit(most)
+            found: list[dict[str, Any]] = asked.to_arrow_table().to_pylist()
     return [{name: _plain(value) for name, value in row.items()} for row in found]
 
 

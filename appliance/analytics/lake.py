@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from appliance import disk
 
 NAME: Final = "responses.parquet"
 _VERSION: Final = 1
@@ -60,8 +61,7 @@ class Lake:
 
     def save(self, state: dict[str, Any]) -> None:
         raw = json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
-        with publishing(self._state) as beside:
-            beside.write_bytes(raw)
+        disk.write_durably(self._state, raw)
 
     @contextmanager
     def working(self) -> Iterator[Path]:
@@ -77,7 +77,7 @@ class Lake:
         """A day that nothing is left of."""
         shutil.rmtree(self.day(date).parent, ignore_errors=True)
         if self.responses.exists():
-            _sync(self.responses)
+            disk.sync_folder(self.responses)
 
 
 @contextmanager
@@ -87,18 +87,7 @@ def publishing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.new")
     try:
         yield beside
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(path)
-        _sync(path.parent)
-        _sync(path.parent.parent)
+        disk.move_durably(beside, path)
+        disk.sync_folder(path.parent.parent)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -52,6 +52,15 @@ def find(settings: Settings, purpose: Purpose) -> Choice | None:
     return Choice(shipped, "default") if shipped else None
 
 
+def get(settings: Settings, purpose: Purpose) -> Choice:
+    """Raises ModelFault when there is none."""
+    found = find(settings, purpose)
+    if found is None:
+        kind = "language model" if purpose == "chat" else "model for vectors"
+        raise ModelFault(f"there is no {kind}; next: appliance status says how to get one")
+    return found
+
+
 def link(settings: Settings, purpose: Purpose) -> Path:
     """What `appliance model use` makes: it leads to the file."""
     return Path(settings.data) / "models" / f"{purpose}.gguf"

@@ -65,19 +65,19 @@ def _topics(row: Document) -> list[dict[str, Any]]:
 
 def _topic(topic: Mapping[str, Any], words: _Words) -> Topic:
     quotes = _quotes(topic["quotes"], words)
-    said = quotes or [] if words else topic["quotes"]
+    ids = (
+        [quote.response_id for quote in quotes]
+        if words
+        else [each["response_id"] for each in topic["quotes"]]
+    )
     return Topic(
         name=topic["name"],
         phrases=topic["phrases"],
         responses=topic["responses"],
         sentiment=Moods(**topic["sentiment"]),
-        response_ids=list(dict.fromkeys(_id(each) for each in said)),
+        response_ids=list(dict.fromkeys(ids)),
         quotes=quotes,
     )
-
-
-def _id(quote: Any) -> str:
-    return str(quote["response_id"] if isinstance(quote, dict) else quote.response_id)
 
 
 def _quotes(quotes: Sequence[Mapping[str, Any]], words: _Words) -> list[Quote]:

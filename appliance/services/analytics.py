@@ -8,6 +8,7 @@ when a new one cannot be made: `as_of` says how old it is.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
 import time
 import zoneinfo
@@ -18,7 +19,7 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from appliance import logs
-from appliance.clock import parse_rfc3339, rfc3339
+from appliance.clock import rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import FieldError, Invalid, NotFound, Unavailable
 from appliance.services import background, lake_fresh
@@ -54,11 +55,11 @@ class _Kept(msgspec.Struct):
 
 
 class Asked(msgspec.Struct):
-    """About one form or all that the caller may see; days or moments as RFC 3339."""
+    """About one form or all that the caller may see, from when and before when."""
 
     form_id: str | None = None
-    start: str | None = None
-    end: str | None = None
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
     time_zone: str | None = None
 
 
@@ -114,9 +115,7 @@ async def scope_of(context: Context, caller: Caller, asked: Asked) -> Scope:
     if zone is not None and zone not in zoneinfo.available_timezones():
         fault = FieldError("/time_zone", "not a time zone of the IANA database, such as Europe/Berlin")
         raise Invalid("There is no such time zone.", errors=[fault])
-    start = parse_rfc3339(asked.start) if asked.start else None
-    end = parse_rfc3339(asked.end) if asked.end else None
-    return Scope(seen, start, end, zone or "UTC")
+    return Scope(seen, asked.start, asked.end, zone or "UTC")
 
 
 def _key(name: str, scope: Scope) -> str:

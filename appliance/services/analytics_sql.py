@@ -13,6 +13,7 @@ from appliance.services import analytics, children, lake_fresh
 from appliance.services.analytics import Asked
 from appliance.services.analytics_shapes import AskSql, SqlAnswer
 from appliance.services.context import Context
+from appliance.services.sql_child import Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ ROWS = 10_000
 """Sent at most."""
 SECONDS = 10.0
 """That a statement may take."""
-_CHILD = "appliance.analytics.sql_child"
+_CHILD = "appliance.services.sql_child"
 _PATIENCE = 5.0
 _slots = asyncio.Semaphore(1)
 
@@ -29,7 +30,6 @@ _slots = asyncio.Semaphore(1)
 async def ask(context: Context, caller: Caller, asked: AskSql) -> SqlAnswer:
     """Raises Forbidden, Invalid, Unavailable."""
     from appliance.analytics import sql_check
-    from appliance.analytics.sql_child import Question
 
     if caller.roles.isdisjoint({"admin", "analyst"}):
         raise Forbidden("Analysts and admins may write statements; the named queries are for everybody.")

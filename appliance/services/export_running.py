@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
+from appliance import disk
 from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller
@@ -101,7 +102,7 @@ async def work(context: Context, run: Run, form_id: str) -> Any:
         raise NotFound("The export has expired before it could be made.")
     if row["state"] == "ready" and (folder / run.id).exists():
         return _done(row)
-    with exports.only_one(folder) as alone:
+    with disk.only_one(folder) as alone:
         if not alone:
             return None
         exports.sweep_drafts(folder)

@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
+from appliance import disk
 from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller
@@ -55,7 +56,7 @@ async def work(context: Context, run: Run) -> Any:
     if row is None:
         raise NotFound("The import has waited too long for its turn; send the file again.")
     if row["state"] != "ready":
-        with exports.only_one(paths.imports) as alone:
+        with disk.only_one(paths.imports) as alone:
             if not alone:
                 return None
             row = await _import(context, run, row, paths)

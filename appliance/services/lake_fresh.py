@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
-
-import bson
+from typing import TYPE_CHECKING
 
 from appliance.addresses import Paths
-from appliance.clock import parse_rfc3339, rfc3339, utc_now
-from appliance.services import deadlines, lake_running
+from appliance.clock import rfc3339, utc_now
+from appliance.services import lake_running
 from appliance.services.context import Context
 from appliance.stores import changes, lake_runs
-from appliance.stores.mongo import AWARE
-from appliance.stores.pages import Span
-from appliance.stores.response_windows import windows
+from appliance.stores.mongo import Document
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,14 +38,11 @@ async def read(context: Context, forms: Collection[str] | None) -> tuple[str, La
     if sum(one.upto - one.after for one in grown) > MOST:
         await lake_runs.ask(context.db, f"live:{now:%Y%m%d%H%M}", now)
         return state["as_of"] or "1970-01-01T00:00:00Z", lake, None
-    found: list[Any] = []
+    found: list[Document] = []
     for one in grown:
-        span = Span(one.after + 1, one.upto)
-        async for batch, _ in windows(context.db, one.form_id, None, span, deadlines.start):
-            found += bson.decode_all(batch, AWARE)
-    if state["changed"] is not None:
-        since = parse_rfc3339(state["changed"]) - lake_running.OVERLAP
-        async for some in changes.changed(context.db, since):
-            found += [row for row in some if forms is None or row["form_id"] in forms]
+        async for new in lake_running.came(context, one):
+            found += new
+    async for some in lake_running.changed(context, state["changed"]):
+        found += [row for row in some if forms is None or row["form_id"] in forms]
     latest = {row["_id"]: row for row in sorted(found, key=lambda row: int(row["revision"]))}
     return rfc3339(now), lake, rows.table(list(latest.values()))

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bson
 
+from appliance import disk
 from appliance.addresses import Paths
 from appliance.clock import parse_rfc3339, rfc3339, utc_now
 from appliance.errors import Conflict, NotFound
@@ -60,34 +59,23 @@ async def run(context: Context, told: Told = lambda done, total: None) -> Summar
     from appliance.analytics.lake import Lake
 
     lake = Lake(Paths(context.settings.data).lake)
-    with _alone(lake.folder):
+    lake.folder.mkdir(parents=True, exist_ok=True)
+    with disk.only_one(lake.folder) as alone:
+        if not alone:
+            raise Conflict("The analytics are being brought up to date already.")
         begun, started = utc_now(), time.monotonic()
         state = lake.state()
         with lake.working() as folder:
             taken = _Taken(folder)
             forms = await _take_new(context, state["forms"], taken, told)
-            await _take_changed(context, state["changed"], taken)
+            async for rows in changed(context, state["changed"]):
+                await taken.add(rows)
             with engine.opened(lake.folder) as connection:
-                days = await _write(context, connection, lake, taken.finish())
+                days = await _write(context, connection, lake, await asyncio.to_thread(taken.finish))
         lake.save(
             {**state, "forms": state["forms"] | forms, "changed": rfc3339(begun), "as_of": rfc3339(begun)}
         )
     return Summary(begun, taken.count, days, time.monotonic() - started)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise Conflict("The analytics are being brought up to date already.") from None
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 class _Taken:
@@ -121,26 +109,27 @@ async def _take_new(context: Context, known: dict[str, int], taken: _Taken, told
     total = sum(one.upto - one.after for one in grown)
     done = 0
     for one in grown:
-        async for batch in _of_form(context, one):
-            await taken.add(bson.decode_all(batch, AWARE))
+        async for rows in came(context, one):
+            context.space.check()
+            await taken.add(rows)
         done += one.upto - one.after
         told(done, total)
     return {one.form_id: one.whole for one in grown}
 
 
-async def _of_form(context: Context, one: Grown) -> Any:
+async def came(context: Context, one: Grown) -> AsyncIterator[list[Document]]:
+    """The responses of a form that are not known, some at a time."""
     reading = windows(context.db, one.form_id, None, Span(one.after + 1, one.upto), deadlines.start)
     async with contextlib.aclosing(reading):
         async for batch, _ in reading:
-            context.space.check()
-            yield batch
+            yield bson.decode_all(batch, AWARE)
 
 
-async def _take_changed(context: Context, since: str | None, taken: _Taken) -> None:
-    if since is None:
-        return  # all is new
-    async for rows in changes.changed(context.db, parse_rfc3339(since) - OVERLAP):
-        await taken.add(rows)
+async def changed(context: Context, since: str | None) -> AsyncIterator[list[Document]]:
+    """Those that were changed since a run; without one all is new, and nothing changed."""
+    if since is not None:
+        async for rows in changes.changed(context.db, parse_rfc3339(since) - OVERLAP):
+            yield rows
 
 
 async def _write(context: Context, connection: Connection, lake: Lake, spills: list[Path]) -> int:

@@ -52,3 +52,11 @@ def find(settings: Settings) -> Place | None:
     except OSError:
         return None
     return Place(Paths(settings.data).vectors / name, choice.path)
+
+
+def get(settings: Settings) -> Place:
+    """Raises ModelFault when there is no model for vectors."""
+    place = find(settings)
+    if place is None:
+        raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
+    return place

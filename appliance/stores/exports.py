@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,21 +84,6 @@ async def _cancelled(db: Database, before: dt.datetime) -> list[Document]:
     query = {"_id": {"$in": [row["_id"] for row in rows]}}
     promised = {row["_id"] for row in await db.outbox.find(query, {"_id": 1}).to_list()}
     return [row for row in rows if row["_id"] not in promised]
-
-
-@contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is inside, in any process of this machine. The end of a process lets others in."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def sweep_drafts(folder: Path) -> None:

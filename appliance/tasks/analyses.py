@@ -48,7 +48,7 @@ class _Reader:
     def __init__(self, held: Models, settings: Settings) -> None:
         from appliance.ai import reading, sentiment
 
-        chat, vectors = (_choice(settings, purpose) for purpose in ai_models.PURPOSES)
+        chat, vectors = (ai_models.get(settings, purpose) for purpose in ai_models.PURPOSES)
         self._models, self._reading = held, reading
         self.model, self.model_sha256 = chat.name, ai_models.digest(chat.path)
         vectors_sha256 = ai_models.digest(vectors.path)
@@ -94,14 +94,6 @@ class _Drafter:
 
     def of_form(self, quotes: Sequence[str]) -> Drafted:
         return drafts.of_form(quotes, self._generate, self._filters)
-
-
-def _choice(settings: Settings, purpose: ai_models.Purpose) -> ai_models.Choice:
-    found = ai_models.find(settings, purpose)
-    if found is None:
-        kind = "language model" if purpose == "chat" else "model for vectors"
-        raise ModelFault(f"there is no {kind}; next: appliance status says how to get one")
-    return found
 
 
 def _drafts(settings: Settings, path: Path) -> bool:

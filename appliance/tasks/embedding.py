@@ -46,9 +46,7 @@ async def _work(run: Run) -> dict[str, Any]:
     from appliance.services import embedding
 
     context = process.context()
-    place = vector_place.find(context.settings)
-    if place is None:
-        raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
+    place = vector_place.get(context.settings)
     _held = _held or embedding.Held()
     writer = await _held.get(context, place)
     return await embedding.Embedding(context, run, writer, ai.models().embed).work()

@@ -131,9 +131,7 @@ class Searcher:
 
     def _find(self) -> vector_place.Place:
         """What it was when it was first found: another model is used from the next `reload` on."""
-        self._place = self._place or vector_place.find(self._asked)
-        if self._place is None:
-            raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
+        self._place = self._place or vector_place.get(self._asked)
         return self._place
 
     def _open(self) -> Index:

@@ -14,19 +14,9 @@ from appliance.ai.drafts import AnswerDraft, FormDraft
 from appliance.ai.engine import Message, Piece, Usage
 from appliance.ai.models import Models
 from tests import models as kept
-from tests.ai.test_models import chosen
 from tests.ai.test_texts import HOSTILE
 
 FILTERS = ("control", "echo", "length")
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[Models]:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(chosen())
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +118,7 @@ def test_what_is_not_as_asked_is_asked_for_once_more_and_left_out(models: Models
 def test_what_does_not_fit_is_left_out() -> None:
     kept.until_built()
     llama_install.use()
-    small = Models(chosen(context=512))
+    small = Models(kept.chosen(context=512))
     found = drafts.of_answer("Käse " * 800, (), small.generate, FILTERS)
     assert found.found is None
     assert found.fault is not None

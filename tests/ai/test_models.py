@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from appliance import llama_install
 from appliance.ai import gguf, memory
-from appliance.ai.chosen import Chosen
 from appliance.ai.engine import Message, ModelFault, Refused
 from appliance.ai.models import Models
 from appliance.settings import HOME
@@ -28,33 +26,21 @@ RESTS = [
 ]
 
 
-def chosen(**more: object) -> Chosen:
-    given = {"chat": kept.chat_model(), "embedding": kept.embedding_model(), "context": 2048}
-    return Chosen(**{**given, "memory": 4 * 2**30, "threads": 2, **more})  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[Models]:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(chosen())
-    yield opened
-    opened.close()
-
-
 def test_labels(models: Models) -> None:
     rows = models.score_many(SHOTS, RESTS, LABELS)
     assert rows.shape == (3, 3)
     assert (rows < 0).all()
     assert rows.argmax(axis=1).tolist() == [0, 1, 1]
-    alone = np.array([models.score(SHOTS, rest, LABELS) for rest in RESTS])
+    alone = np.vstack([models.score_many(SHOTS, [rest], LABELS) for rest in RESTS])
     assert np.abs(alone - rows).max() < 0.7, "8-bit activations: a batch of another shape rounds otherwise"
 
 
 def test_a_label_of_several_tokens_is_less_probable_than_its_beginning(models: Models) -> None:
-    short, long = models.score(SHOTS, RESTS[0], (" positive", " positive and long"))
+    ((short, long),) = models.score_many(SHOTS, RESTS[:1], (" positive", " positive and long"))
     assert long < short - 1
-    assert models.score(SHOTS, RESTS[0], LABELS)[0] == pytest.approx(short, abs=0.7), "nothing is left over"
+    assert models.score_many(SHOTS, RESTS[:1], LABELS)[0, 0] == pytest.approx(short, abs=0.7), (
+        "nothing is left over"
+    )
 
 
 def test_the_common_beginning_is_worked_on_once(models: Models) -> None:
@@ -68,9 +54,9 @@ def test_the_common_beginning_is_worked_on_once(models: Models) -> None:
 
 def test_what_is_too_long_or_empty_is_refused(models: Models) -> None:
     with pytest.raises(Refused, match="too long to score"):
-        models.score(SHOTS, " word" * 3000, LABELS)
+        models.score_many(SHOTS, [" word" * 3000], LABELS)
     with pytest.raises(Refused, match="empty"):
-        models.score(SHOTS, "", LABELS)
+        models.score_many(SHOTS, [""], LABELS)
     with pytest.raises(Refused, match="the context has room for 2048"):
         list(models.generate([Message("user", "word " * 3000)]))
 
@@ -122,10 +108,10 @@ def test_where_nothing_may_follow_the_question_is_refused_and_the_next_is_answer
 def test_a_missing_model_is_a_fault_each_time_and_others_work() -> None:
     kept.until_built()
     llama_install.use()
-    broken = Models(chosen(chat=None))
+    broken = Models(kept.chosen(chat=None))
     for _ in range(2):
         with pytest.raises(ModelFault, match="there is no language model"):
-            broken.score(SHOTS, RESTS[0], LABELS)
+            broken.score_many(SHOTS, RESTS[:1], LABELS)
     assert broken.embed(["Hello"]).shape == (1, 384)
     broken.close()
     assert not broken.loaded
@@ -137,7 +123,7 @@ def test_in_little_memory_the_answers_are_the_same(models: Models) -> None:
     vectors = gguf.read(kept.embedding_model())
     beside = memory.need(vectors, 256).total - memory.need(vectors, 256).own
     least = memory.need(header, 2048, is_tight=True).total + beside
-    tight = Models(chosen(memory=least))
+    tight = Models(kept.chosen(memory=least))
     try:
         hello = [Message("user", "Say hello in one short sentence.")]
         for _ in range(2):  # each takes the other's beginning out of the cache

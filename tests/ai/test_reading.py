@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-from appliance import llama_install
 from appliance.ai import reading, sentiment
 from appliance.ai.models import Models
-from tests import models as kept
-from tests.ai.test_models import chosen
 from tests.ai.test_sentiment import shipped
 from tests.ai.test_texts import HOSTILE
 
@@ -31,15 +26,6 @@ SCRIPTS = {
 }
 
 HEAD = sentiment.head_for(*shipped())
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[Models]:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(chosen())
-    yield opened
-    opened.close()
 
 
 def test_all_that_is_found(models: Models) -> None:

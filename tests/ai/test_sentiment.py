@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from appliance import llama_install
 from appliance.ai import mood_features, sentiment
-from appliance.ai.chosen import Chosen
 from appliance.ai.models import Models
 from appliance.ai.sentiment import LABELS, UNKNOWN, Head, Mood
 from appliance.settings import HOME
-from tests import models as kept
 from tests.ai.test_texts import HOSTILE
 
 POSITIVE = (
@@ -54,15 +52,6 @@ HEADS = {
     "no chat model": (None, EMBEDDING),
     "none": (None, None),
 }
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[Models]:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(Chosen(kept.chat_model(), kept.embedding_model(), 2048, 4 * 2**30, threads=2))
-    yield opened
-    opened.close()
 
 
 def read(texts: Sequence[str], models: Models, head: Head | None = None) -> list[Mood]:

@@ -10,13 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from appliance import llama_install
 from appliance.ai import linkage, phrases, texts, topics
 from appliance.ai.engine import Vectors
 from appliance.ai.models import Models
 from appliance.ai.topics import Space
 from tests import models as kept
-from tests.ai.test_models import chosen
 
 ANSWERS = Path(__file__).with_name("answers")
 FORMS = ("clinic", "course", "restaurant", "shop")
@@ -75,11 +73,8 @@ class Form(NamedTuple):
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[Models]:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(chosen(chat=None))
-    yield opened
-    opened.close()
+    with kept.opened(chat=None) as held:
+        yield held
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,8 @@ def narrow(mailbox: object) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def cast(narrow: Running) -> Iterator[People]:
-    gathered = people.gather(narrow)
-    yield gathered
-    gathered.close()
+    with people.gather(narrow) as gathered:
+        yield gathered
 
 
 def at(appliance: Running, address: str, client: httpx.Client | None = None) -> httpx.Client:

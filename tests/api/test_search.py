@@ -38,9 +38,8 @@ def appliance() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def cast(appliance: Running) -> Iterator[People]:
-    gathered = people.gather(appliance)
-    yield gathered
-    gathered.close()
+    with people.gather(appliance) as gathered:
+        yield gathered
 
 
 @pytest.fixture(autouse=True)

@@ -34,9 +34,8 @@ def limited(mailbox: Mailbox) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def few(limited: Running) -> Iterator[People]:
-    gathered = people.gather(limited)
-    yield gathered
-    gathered.close()
+    with people.gather(limited) as gathered:
+        yield gathered
 
 
 def test_one_address_gets_few_receipts(limited: Running, few: People, mailbox: Mailbox) -> None:

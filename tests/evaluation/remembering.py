@@ -13,21 +13,21 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.ai.engine import Engine, Message, Piece, Scores, Vectors
+from appliance.ai.engine import Engine, Scores, Vectors
 
 BLOCK = 150
 _Rows = NDArray[Any]
 
 
 class Remembering:
-    """An `Engine` for labels and vectors."""
+    """An `Engine` that asks another one what it does not know yet."""
 
     def __init__(self, engine: Engine, chat_sha256: str, embedding_sha256: str, file: Path) -> None:
         self._engine, self._chat, self._embedding = engine, chat_sha256, embedding_sha256
@@ -41,23 +41,6 @@ class Remembering:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         return self._blocks([self._embedding], texts, self._engine.embed)
-
-    def score(self, prefix: str, rest: str, labels: Sequence[str]) -> Scores:
-        row: Scores = self.score_many(prefix, [rest], labels)[0]
-        return row
-
-    def generate(
-        self,
-        messages: Sequence[Message],
-        *,
-        most: int = 256,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        stop: Sequence[str] = (),
-        schema: Mapping[str, Any] | None = None,
-    ) -> Iterator[Piece]:
-        raise NotImplementedError("an evaluation reads moods and generates nothing")
 
     def _blocks(self, asked: list[str], texts: Sequence[str], ask: Callable[[Sequence[str]], _Rows]) -> _Rows:
         found, told = [], time.monotonic()

@@ -29,6 +29,5 @@ def appliance(victim: Running) -> Running:
 @pytest.fixture(scope="package")
 def cast(victim: Running) -> Iterator[People]:
     until_whole(victim)
-    gathered = people.gather(victim)
-    yield gathered
-    gathered.close()
+    with people.gather(victim) as gathered:
+        yield gathered

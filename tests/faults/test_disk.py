@@ -67,9 +67,8 @@ def crammed() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def cast(crammed: Running) -> Iterator[People]:
-    gathered = people.gather(crammed)
-    yield gathered
-    gathered.close()
+    with people.gather(crammed) as gathered:
+        yield gathered
 
 
 @contextmanager

@@ -62,9 +62,8 @@ def appliance(files: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def cast(appliance: Running) -> Iterator[People]:
-    gathered = people.gather(appliance)
-    yield gathered
-    gathered.close()
+    with people.gather(appliance) as gathered:
+        yield gathered
 
 
 @dataclass(slots=True)

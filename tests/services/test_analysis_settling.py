@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from pymongo import AsyncMongoClient
 
-from appliance import addresses, llama_install
+from appliance import addresses
 from appliance.ai import duplicates, reading
 from appliance.ai.models import Models
 from appliance.services import analysis_settling
@@ -18,7 +18,6 @@ from appliance.services.context import Context
 from appliance.stores import mongo
 from tests import models as kept
 from tests.ai import test_topics
-from tests.ai.test_models import chosen
 from tests.running import Running, unique
 
 COUNT = 2_600
@@ -101,11 +100,8 @@ def _plain(value: Any, form_id: str) -> Any:
 
 @pytest.fixture
 def models() -> Any:
-    kept.until_built()
-    llama_install.use()
-    opened = Models(chosen(chat=None))
-    yield opened
-    opened.close()
+    with kept.opened(chat=None) as held:
+        yield held
 
 
 def test_broken_off_it_goes_on_and_says_the_same(appliance: Running, models: Models) -> None:

@@ -12,7 +12,6 @@ from appliance.api.guards import admin_only, signed_in
 from appliance.api.parameters import FormId
 from appliance.api.queries import End, Start, moment_of
 from appliance.api.requests import ApiRequest
-from appliance.clock import rfc3339
 from appliance.services import analytics, analytics_sql
 from appliance.services import analytics_shapes as shapes
 from appliance.services.analytics import Asked
@@ -31,9 +30,7 @@ QueryName = Annotated[str, Parameter(max_length=64, description="One of those th
 
 def _asked(form_id: str | None, start: str | None, end: str | None, time_zone: str | None) -> Asked:
     """Raises BadRequest."""
-    moments = [moment_of(name, text) for name, text in (("from", start), ("to", end))]
-    begin, stop = (None if moment is None else rfc3339(moment) for moment in moments)
-    return Asked(form_id, begin, stop, time_zone)
+    return Asked(form_id, moment_of("from", start), moment_of("to", end), time_zone)
 
 
 @get(

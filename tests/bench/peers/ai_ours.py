@@ -20,7 +20,7 @@ class Ours:
         from appliance.ai.models import Models
 
         self._models = Models(Chosen(model, None, 2048, 4 * 2**30, threads), Breaks())
-        self._models.score("Text:", " x", [" y"])  # loads
+        self._models.score_many("Text:", [" x"], [" y"])  # loads
 
     def score(self, prefix: str, rests: list[str], labels: list[str]) -> list[list[float]]:
         """In pieces, as an analysis reads them."""

@@ -6,16 +6,14 @@ that is all, or `fault`. It holds itself down in memory and time, whatever it is
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from appliance import processes
+from appliance.services import children
 
 MEMORY = 3 * 2**30
 """Of address space; DuckDB itself is held to less."""
@@ -33,13 +31,8 @@ class Question(msgspec.Struct):
 
 
 def main() -> None:
-    processes.die_with_parent(signal.SIGKILL, int(sys.argv[1]))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    children.hold_down(int(sys.argv[1]), MEMORY, CPU_SECONDS)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # nothing is ever written
-    os.nice(10)
-    processes.raise_oom_score(1000)  # it, and not the program that started it, ends when their memory does
     line, _, stream = sys.stdin.buffer.read().partition(b"\n")
     answer = _answer(msgspec.json.decode(line, type=Question), stream)
     sys.stdout.buffer.write(msgspec.json.encode(answer))
@@ -54,9 +47,15 @@ def _answer(question: Question, stream: bytes) -> dict[str, Any]:
 
     fresh = pa.ipc.open_stream(stream).read_all() if stream else None
     scope = asking.Scope(question.forms, time_zone=question.time_zone)
-    limited = f"SELECT * FROM ({question.sql}\n) LIMIT {question.rows + 1}"
     try:
-        rows = asking.ask(Lake(Path(question.lake)), limited, scope, fresh, seconds=question.seconds)
+        rows = asking.ask(
+            Lake(Path(question.lake)),
+            question.sql,
+            scope,
+            fresh,
+            seconds=question.seconds,
+            most=question.rows + 1,
+        )
     except engine.TooSlow as fault:
         return {"fault": str(fault), "kind": "slow"}
     except duckdb.Error as fault:
