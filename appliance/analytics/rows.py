@@ -32,7 +32,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 DELETED: Final = "deleted"
-_encoder: Final = msgspec.json.Encoder()
+_encoder: Final = msgspec.json.Encoder(enc_hook=int)  # the driver has a type of its own for 64 bits
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -15,9 +15,13 @@ _PIECE = 4096
 """PIPE_BUF: so much goes into a pipe at once or not at all."""
 
 
-def drain(source: int) -> None:
-    """Empty the pipe until all who write to it are gone. After the fork: children of threads are delicate."""
-    threading.Thread(target=_drain, args=(source, TARGET), name="stderr", daemon=True).start()
+def drain(source: int) -> threading.Thread:
+    """Empty the pipe until all who write to it are gone; then the thread ends. After the fork: children of
+    threads are delicate.
+    """
+    thread = threading.Thread(target=_drain, args=(source, TARGET), name="stderr", daemon=True)
+    thread.start()
+    return thread
 
 
 def _drain(source: int, target: int) -> None:

@@ -202,7 +202,7 @@ def _pieces(
 def _write_lines(file: IO[bytes], rows: list[Any]) -> None:
     lines = bytearray()
     for row in rows:
-        lines += msgspec.json.encode(response_shape(row))
+        lines += msgspec.json.encode(response_shape(row), enc_hook=int)
         lines += b"\n"
     file.write(lines)
 

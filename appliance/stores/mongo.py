@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.int64 import Int64
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -21,7 +22,9 @@ from appliance.settings import Settings
 
 Document = dict[str, Any]
 AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
-"""How raw documents are decoded."""
+"""How raw documents are decoded. Whole numbers of 64 bits stay of the driver's own type, which costs nothing;
+whoever writes them as JSON needs `enc_hook=int`.
+"""
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
@@ -35,6 +38,15 @@ _CONFLICT = 112
 """WriteConflict: two transactions met on one document; the caller may simply try again."""
 
 
+class _WholeNumber(TypeDecoder):
+    """Of 64 bits, as `int`: the driver's own type is one that no JSON encoder and no check for `int` takes."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
 def connect(settings: Settings) -> AsyncMongoClient[Document]:
     """A client that connects at its first use: the API starts without a database, and answers 503."""
     return AsyncMongoClient(
@@ -44,6 +56,7 @@ def connect(settings: Settings) -> AsyncMongoClient[Document]:
         maxPoolSize=10,
         timeoutMS=int(DEADLINE * 1000),
         tz_aware=True,
+        type_registry=TypeRegistry([_WholeNumber()]),
     )
 
 

@@ -108,7 +108,7 @@ def test_a_stream_is_the_same_answer_in_pieces(client: openai.OpenAI) -> None:
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert len([piece for piece in pieces if piece]) > 3
     assert "".join(pieces) == whole.choices[0].message.content
-    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
     assert chunks[-1].usage
     assert whole.usage
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +28,27 @@ def test_a_response_is_stored_as_answered(cast: People) -> None:
     assert stored["submitter"] is None
     assert stored["status"] == "accepted"
     assert not {"kv", "events", "key", "body_hash", "seq", "_id"} & set(stored)
+
+
+def test_whole_numbers_of_64_bits_are_numbers_everywhere(cast: People) -> None:
+    """The database's driver has a type of its own for them, which no JSON encoder takes."""
+    definition = {"elements": [{"type": "text", "name": "n", "inputType": "number"}]}
+    form_id = str(create(cast.alice, definition=definition)["form_id"])
+    cast.alice.post(f"/api/v1/forms/{form_id}/publish").raise_for_status()
+    path = f"/api/v1/forms/{form_id}/responses"
+    numbers = [2**31, 2**53 + 1, 2**63 - 1, -(2**63)]
+    ids = [cast.alice.post(path, json={"data": {"n": n}}).json()["response_id"] for n in numbers]
+    for limit in (50, 10):  # from the cache, and not
+        rows = cast.alice.get(path, params={"limit": limit}).json()["responses"]
+        assert [row["data"]["n"] for row in rows] == numbers[::-1]
+    for response_id, n in zip(ids, numbers, strict=True):
+        one = f"{path}/{response_id}"
+        assert cast.alice.get(one).json()["data"] == {"n": n}
+        assert cast.alice.patch(one, json={"tags": ["large"]}).status_code == 200
+        assert cast.alice.get(f"{one}/history").json()["history"][0]["data"] == {"n": n}
+    assert cast.alice.get(path, params={"filter.n": str(2**31)}).json()["responses"][0]["data"]["n"] == 2**31
+    lines = cast.alice.get(f"/api/v1/forms/{form_id}/export", params={"format": "ndjson"}).text.splitlines()
+    assert [json.loads(line)["data"]["n"] for line in lines] == numbers
 
 
 def test_answers_that_break_the_rules_leave_nothing_behind(cast: People) -> None:

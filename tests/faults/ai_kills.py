@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from appliance.services.analysis_running import PIECE
 from tests import models
 from tests.bench import ai_job
 from tests.running import Running, running
@@ -35,8 +34,7 @@ class Summary(NamedTuple):
     twice: int
     """Results that were there when a worker was killed, and were written once more."""
     different: int
-    """Results that are not those of the undisturbed run, apart from pieces that were under way at a kill:
-    a rest of one is worked on in other company, and 8 bits round differently."""
+    """Results that are not those of the undisturbed run."""
     not_counted: int
     """Responses that neither were said to be read nor to be known."""
     undisturbed_s: float
@@ -54,12 +52,16 @@ def filled(client: httpx.Client, count: int) -> str:
 
 
 def results(appliance: Running, form_id: str) -> dict[int, dict[str, Any]]:
-    """By the number of the response."""
+    """By the number of the response; so are those that it says the same as."""
     with appliance.database() as client:
         found = client.get_default_database("appliance").ai_results.find(
             {"form_id": form_id, "kind": "response"}
         )
-        return {row["seq"]: row for row in found}
+        rows = {row["_id"]: row for row in found}
+    for row in rows.values():
+        if (first := row["result"]["duplicate_of"]) is not None:
+            row["result"]["duplicate_of"] = rows[first]["seq"]
+    return {row["seq"]: row for row in rows.values()}
 
 
 def compare(appliance: Running, client: httpx.Client, responses: int, kills: int, seed: int) -> Summary:
@@ -82,7 +84,7 @@ def compare(appliance: Running, client: httpx.Client, responses: int, kills: int
         replays=run.replays,
         missing=len(expected.keys() - found.keys()),
         twice=sum(found[seq]["created_at"] != at for seq, at in run.seen.items()),
-        different=len(found.keys() - same - run.under_way),
+        different=len(found.keys() - same),
         not_counted=responses - result["read"] - result["unchanged"],
         undisturbed_s=round(undisturbed, 1),
         killed_s=round(time.monotonic() - began, 1),
@@ -99,7 +101,6 @@ class _Run:
         self.kills = self.replays = 0
         self.seen: dict[int, Any] = {}
         """When each result that a kill found was written."""
-        self.under_way: set[int] = set()
 
     def kill_at(self, place: int) -> None:
         """Once so many are read, or a little later."""
@@ -110,8 +111,6 @@ class _Run:
         self.kills += 1
         there = {seq: row["created_at"] for seq, row in results(self._appliance, self._form).items()}
         self.seen = {**there, **self.seen}
-        first = max(there, default=0) // PIECE * PIECE
-        self.under_way |= set(range(first + 1, first + PIECE + 1)) | set(range(first - PIECE + 1, first + 1))
 
     def ended(self) -> dict[str, Any]:
         until(lambda: self._is_over() and not self._replay(), 1200, "the job has ended")

@@ -13,19 +13,20 @@ import pytest
 from appliance.errors import Unavailable
 from appliance.runtime import stderr
 from appliance.stores.space import Space
-from tests.runtime.servers import until
 
 WRITER = "import os; [os.write(2, b'x' * 1000) for _ in range(1000)]; print('through')"
 
 
 def write_much(target: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A child writes a megabyte to a pipe that is drained to `target`."""
+    """A child writes a megabyte to a pipe that is drained to `target`, to the last of it."""
     source, sink = os.pipe()
     monkeypatch.setattr(stderr, "TARGET", target)
     child = subprocess.Popen([sys.executable, "-c", WRITER], stderr=sink, stdout=subprocess.PIPE, text=True)
     os.close(sink)
-    stderr.drain(source)
+    drain = stderr.drain(source)
     told, _ = child.communicate(timeout=30)
+    drain.join(30)
+    assert not drain.is_alive()
     return str(told)
 
 
@@ -50,11 +51,7 @@ def test_who_writes_to_it_never_waits_nor_fails(bad_target: int, monkeypatch: py
 def test_what_can_be_passed_on_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "told").open("wb") as target:
         write_much(target.fileno(), monkeypatch)
-        told = tmp_path / "told"
-        until(
-            lambda: told.stat().st_size == 1_000_000,
-            what="the last of it, which the child leaves in the pipe",
-        )
+    assert (tmp_path / "told").stat().st_size == 1_000_000
 
 
 def space(sizes: list[int], now: Callable[[], float]) -> Space:
