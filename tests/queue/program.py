@@ -36,6 +36,7 @@ TASKS = {
     "overrun": Route("default", retries=0, soft=0.5, hard=30),
     "stubborn": Route("default", soft=0.5, hard=2),
     "die": Route("default"),
+    "march": Route("default"),
     "alone": Route("batched"),
     "chatter": Route("default", retries=0, soft=0.5, hard=30),
     "give": Route("default"),
@@ -119,6 +120,16 @@ async def die(run: Run) -> None:
     os.kill(os.getpid(), 9)
 
 
+async def march(run: Run) -> int:
+    """Comes one step further each time, and dies of it; at the eighth it is done."""
+    _begun(run)
+    step = int(marks().incr(f"steps:{run.id}"))
+    run.progress(step, 8, "steps")
+    if step < 8:
+        os.kill(os.getpid(), 9)
+    return step
+
+
 async def alone(run: Run) -> None:
     """Leaves how many of its kind ran at the time."""
     marks().rpush("at once", marks().incr("running"))
@@ -148,7 +159,7 @@ async def give_no_json(run: Run) -> object:
 registry.task("mark_high")(mark)
 registry.task("mark_batched")(mark)
 TOLD = (
-    mark, nap, fail, stumble, fail_for_good, later, block, overrun, stubborn, die, alone, chatter,
+    mark, nap, fail, stumble, fail_for_good, later, block, overrun, stubborn, die, march, alone, chatter,
     give, give_no_json,
 )  # fmt: skip
 for function in TOLD:

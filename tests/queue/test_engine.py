@@ -182,6 +182,14 @@ def test_a_task_that_kills_its_workers_is_given_up(engine: Engine) -> None:
     engine.until_state("b", "completed")
 
 
+def test_a_task_that_comes_further_each_time_is_not_given_up(engine: Engine) -> None:
+    engine.send("a", "march")
+    engine.pool(2, "default")
+    engine.until_state("a", "completed", 30)
+    assert len(engine.begun("a")) == 8
+    assert engine.task("a")["crashes"] == "0"
+
+
 def test_sigterm_gives_back_without_charging_and_sigint_finishes(engine: Engine) -> None:
     engine.send("a", "nap", seconds=2)
     pool = engine.pool(2, "default")
