@@ -163,7 +163,7 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     models = _group(commands, "model", "language models: which there are and which are used")
     _add_json(_add(models, "list", _model_list, "the files that are known, and what each is used for"))
     use = _add(models, "use", _model_use, "use this one from the next reload on")
-    use.add_argument("file", metavar="FILE", help="a GGUF file, or the name of one that is listed")
+    use.add_argument("file", metavar="FILE", help="a GGUF file, the name of one that is listed, or default")
     check = _add(models, "check", _model_check, "is it a model, is it whole, does it fit; exit 1 when not")
     check.add_argument("file", metavar="FILE", nargs="?", help="default: those that are used")
     _add_json(check)

@@ -49,6 +49,11 @@ def is_ready() -> bool:
     return (FOLDER / "ready").is_file()
 
 
+def was_begun() -> bool:
+    """Whether anybody ever had it built."""
+    return is_ready() or (NOTES / "state").is_file()
+
+
 def use() -> None:
     """Let this process import llama.cpp. Raises ImportError later, where it is not there."""
     packages = str(FOLDER / "packages")

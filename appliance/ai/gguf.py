@@ -93,7 +93,7 @@ def read(path: Path) -> Header:
     except IsADirectoryError:
         raise ModelFault(f"{path} is a folder; next: name the GGUF file in it") from None
     except OSError as fault:
-        raise ModelFault(f"{path}: {fault.strerror}; next: look at AI_MODEL, EMBEDDING_MODEL") from None
+        raise ModelFault(f"{path}: {fault.strerror}; next: name a file that is there") from None
 
 
 def _read(path: Path, file: BinaryIO, size: int) -> Header:

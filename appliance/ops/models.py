@@ -122,9 +122,19 @@ def _tell(judged: Judgement, *, as_json: bool) -> None:
         print("  tight: prompts and analyses are slower than with more memory")
 
 
+DEFAULT = "default"
+
+
 def use(file: str) -> int:
-    """From the next start of worker-ai on. Raises CannotStart for what cannot be used."""
+    """From the next start of worker-ai on; `default` means those that came along. Raises CannotStart for what
+    cannot be used.
+    """
     asked = settings.load()
+    if file == DEFAULT:
+        for each in ai_models.PURPOSES:
+            ai_models.link(asked, each).unlink(missing_ok=True)
+        print("next: ./scripts/appliance reload")
+        return 0
     path = _path(asked, file)
     try:
         judged = ai_models.judge(asked, path)

@@ -16,8 +16,9 @@ Each arrow is one Lua script, so nothing is ever between two states. A queue is 
 arrival, those that somebody waits for before those that nobody does; what was given back, or crashed for
 the first time, goes before the others. `attempts` counts
 claims that were not given back, `retries` the errors that were retried and count, `crashes` the workers
-that died since the task came further than ever (`furthest`, by its reports). Reports of progress (each attempt
-begins without), beats, pausing a queue and settling change no state. Only the holder of the newest fence may commit, once; said again, it is told that it was done.
+that died since the task came further than ever (`furthest`, by its reports). Reports of progress (each
+attempt begins without), beats, pausing a queue and settling change no state. Only the
+holder of the newest fence may commit, once; said again, it is told that it was done.
 """
 
 from __future__ import annotations

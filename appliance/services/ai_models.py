@@ -121,7 +121,9 @@ def condition(settings: Settings) -> Condition:
         try:
             judge(settings, choice.path)
         except ModelFault as fault:
-            return Condition("off", f"{fault} (chosen by {choice.by})", *names)
+            what, _, after = str(fault).partition("; next: ")
+            detail = f"{what} (chosen by {choice.by})" + (f"; next: {after}" if after else "")
+            return Condition("off", detail, *names)
     return Condition("ready", "", *names)
 
 

@@ -39,7 +39,7 @@ _CONFLICT = 112
 
 
 class _WholeNumber(TypeDecoder):
-    """Of 64 bits, as `int`: the driver's own type is one that no JSON encoder and no check for `int` takes."""
+    """Of 64 bits, as `int`: no JSON encoder takes the driver's own type, nor does a check for `int`."""
 
     bson_type = Int64
 

@@ -15,6 +15,7 @@ from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
 from appliance.runtime import certificate, folders
 from appliance.settings import HOME
+from tests import models
 
 
 @pytest.fixture
@@ -71,6 +72,16 @@ def test_every_finding_that_is_not_well_names_the_next_step(data: Path) -> None:
 def test_every_check_is_explained() -> None:
     explained = set(re.findall(r"^## `([a-z-]+)`$", (HOME / "docs" / "doctor.md").read_text(), re.MULTILINE))
     assert explained == {doctor.UNREADABLE, *(check.name for check in CHECKS)}
+
+
+def test_a_model_that_cannot_be_used_is_told(data: Path, tmp_path: Path) -> None:
+    models.until_built()
+    assert found(examine(data), "ai")[0][0] == "ok"
+    (tmp_path / "model.gguf").write_bytes(b"PK" * 1000)
+    ((severity, meaning),) = found(examine(data, AI_MODEL=str(tmp_path / "model.gguf")), "ai")
+    assert severity == "warning"
+    assert "model.gguf is no GGUF file" in meaning
+    assert "AI_MODEL" in meaning
 
 
 def test_a_misspelt_setting_is_found_and_its_name_guessed(data: Path, tmp_path: Path) -> None:

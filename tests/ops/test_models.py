@@ -51,8 +51,11 @@ def test_use_takes_a_good_one_and_no_other(tmp_path: Path) -> None:
     assert f"{broken} is no GGUF file" in refused.stderr
     rows = json.loads(appliance_command("model", "list", "--json", data=data).stdout)["models"]
     assert [row["path"] for row in rows if (row["used"] or "").startswith("chat")] == [str(other)]
-    back = appliance_command("model", "use", models.chat_model().stem, data=data)
+    back = appliance_command("model", "use", "default", data=data)
     assert back.returncode == 0, back.stderr
+    rows = json.loads(appliance_command("model", "list", "--json", data=data).stdout)["models"]
+    chosen = {row["used"]: row["path"] for row in rows if row["used"]}
+    assert chosen["chat (default)"] == str(models.chat_model())
 
 
 def test_status_tells_of_ai(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from appliance import plan, trees
+from appliance import llama_install, plan, trees
 from appliance.ops import instance, service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
 from appliance.ops.supervisor import restart_command, start_command
+from appliance.services import ai_models
 from appliance.stores import programs as stores
 
 MANY_RESTARTS = 3
@@ -49,6 +50,14 @@ def maintenance(situation: Situation) -> Iterator[Fault]:
             "maintenance is on: everybody is answered 503 and a page",
             "./scripts/appliance maintenance off",
         )
+
+
+@check("ai", "language models can be used, or were never asked for")
+def ai(situation: Situation) -> Iterator[Fault]:
+    found = ai_models.condition(situation.settings)
+    if found.kind == "off" and llama_install.was_begun():
+        meaning, _, after = found.detail.partition("; next: ")
+        yield "warning", f"AI is off: {meaning}", after or "./scripts/appliance model list"
 
 
 @check("programs", "every program runs", needs_running=True)
