@@ -33,6 +33,7 @@ class Paths:
         self.secrets = self.data / "secrets"
         self.tls = self.data / "tls"
         self.lake = self.data / "lake"
+        self.backups = self.data / "backups"
         self.logs = self.data / "logs"
         self.run = self.data / "run"
         self.pids = self.run / "pids"
@@ -54,6 +55,7 @@ class Paths:
         self.jwt_keys = self.secrets / "jwt_keys.json"
         self.webhook_key = self.secrets / "webhook_key"
         self.admin_password = self.secrets / "admin_password"
+        self.backup_key = self.secrets / "backup_key"
         self.certificate = self.tls / "self-signed.crt"
         self.certificate_key = self.tls / "self-signed.key"
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from appliance import __version__
 from appliance.errors import CannotStart, SettingError, with_mend
@@ -88,6 +89,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     _add_queues(commands)
     _add_models(commands)
     _add_lake(commands)
+    _add_backups(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
@@ -168,6 +170,26 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     check.add_argument("file", metavar="FILE", nargs="?", help="default: those that are used")
     _add_json(check)
     _add_json(_add(models, "bench", _model_bench, "how fast those that are used are on this machine"))
+
+
+def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    backups = _group(commands, "backup", "everything in one encrypted file, and back again")
+    create = _add(backups, "create", _backup_create, "make one while the appliance runs")
+    listed = _add(backups, "list", _backup_list, "those that were made, oldest first")
+    for one in (create, listed):
+        one.add_argument("--folder", metavar="FOLDER", type=Path, help="default: backups/ of the data folder")
+    check = _add(backups, "verify", _backup_verify, "read all of one: is it whole")
+    restore = _add(backups, "restore", _backup_restore, "make the data folder what it was")
+    restore.set_defaults(as_owner=False)
+    restore.add_argument(
+        "--replace", action="store_true", help="also when it is not empty; it is kept beside"
+    )
+    for one in (check, restore):
+        one.add_argument("file", metavar="FILE", type=Path)
+        one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
+    _add(backups, "key", _backup_key, "print the key that opens them, to keep it elsewhere")
+    for one in (create, listed, check):
+        _add_json(one)
 
 
 def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -354,6 +376,36 @@ def _model_bench(chosen: argparse.Namespace) -> int:
     from appliance.ops import models
 
     return models.bench(as_json=chosen.json)
+
+
+def _backup_create(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.create(chosen.folder, as_json=chosen.json)
+
+
+def _backup_key(_: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.show_key()
+
+
+def _backup_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.show(chosen.folder, as_json=chosen.json)
+
+
+def _backup_verify(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.check(chosen.file, chosen.key, as_json=chosen.json)
+
+
+def _backup_restore(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.restore(chosen.file, chosen.key, replace=chosen.replace)
 
 
 def _lake_path(_: argparse.Namespace) -> int:

@@ -426,6 +426,7 @@ FOLDERS = (
     "mongo",
     "redis",
     "lake",
+    "backups",
     "files",
     "exports",
     "imports",

@@ -121,7 +121,7 @@ def _bootstrap(paths: Paths, command: list[str], port: int, *, replica_set: str 
         preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent),
     )
     try:
-        _await_port(port, child)
+        await_port(port, child)
         _create_user(port, read_line(paths.mongo_password), replica_set)
         child.terminate()
         child.wait(STOP_SECONDS)
@@ -155,7 +155,8 @@ def _create_user(port: int, password: str, replica_set: str | None) -> None:
         client.admin.command("createUser", DATABASE_USER, pwd=password, roles=roles)
 
 
-def _await_port(port: int, child: subprocess.Popen[bytes]) -> None:
+def await_port(port: int, child: subprocess.Popen[bytes]) -> None:
+    """Raises CannotStart when it ends first, or takes too long."""
     deadline = time.monotonic() + BOOTSTRAP_SECONDS
     # Asked of the child itself: whoever else may answer on that port must not be given our user.
     while not processes.listens(child.pid, port):

@@ -156,7 +156,7 @@ def test_without_the_password_nothing_can_be_done(
 
 STEPS = {
     "the kind is recorded": "after('_check_kind')",
-    "the open server runs": "after('_await_port')",
+    "the open server runs": "after('await_port')",
     "the user exists": "after('_create_user')",
     "the server has stopped": "before('write_durably', 1)",
     "all is marked as done": "after('write_durably', 1)",
@@ -251,7 +251,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_our_server(paths: Paths) -> Non
         assert not processes.listens(os.getppid(), port)
         with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as ended:
             with pytest.raises(CannotStart, match="ended at its first start with status 3"):
-                mongo._await_port(port, ended)
+                mongo.await_port(port, ended)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Backups: what an archive is, and its key."""

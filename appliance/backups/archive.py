@@ -1,0 +1,186 @@
+"""A backup as a file: a tar archive, compressed by zstd, encrypted by age. Their own tools read it too:
+
+    age -d -i key FILE | zstd -d | tar x
+
+Contract: an archive is there whole or not at all. Its last member, `manifest.json`, tells the size and hash
+of every other one, and age tells of each byte that is missing or was changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple, cast
+
+import pyarrow as pa
+import pyrage
+
+from appliance import disk
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+_BLOCK: Final = 2**20
+
+
+class Damaged(Exception):
+    """It is no backup, is not whole, was changed, or another key opens it; says which."""
+
+
+class Member(NamedTuple):
+    size: int
+    sha256: str
+
+
+class Writer:
+    """Members one after the other, each whole."""
+
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self.members: dict[str, Member] = {}
+
+    def add(self, name: str, content: bytes) -> None:
+        self._add(name, len(content), io.BytesIO(content), hashlib.sha256(content).hexdigest)
+
+    def add_file(self, name: str, path: Path) -> None:
+        """Raises OSError."""
+        with path.open("rb") as file:
+            hashing = _Hashing(file)
+            self._add(name, os.fstat(file.fileno()).st_size, hashing, hashing.digest.hexdigest)
+
+    def _add(self, name: str, size: int, content: Any, digest: Callable[[], str]) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = size, 0o600
+        self._tar.addfile(entry, content)
+        self.members[name] = Member(size, digest())
+
+    def finish(self, about: dict[str, Any]) -> None:
+        """The manifest: `about`, and what is in the archive."""
+        members = {name: member._asdict() for name, member in self.members.items()}
+        self.add(MANIFEST, json.dumps({"format": FORMAT, **about, "members": members}).encode())
+
+
+class _Hashing:
+    """Hashes what is read through it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def read(self, count: int = -1) -> bytes:
+        piece = self._file.read(count)
+        self.digest.update(piece)
+        return piece
+
+
+@contextlib.contextmanager
+def writing(path: Path, recipient: pyrage.x25519.Recipient) -> Iterator[Writer]:
+    """What is written takes the name `path` when all went well; else nothing is left. Raises OSError."""
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        with draft.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            with _piped(lambda source: pyrage.encrypt_io(source, file, [recipient]), "wb") as sink:
+                with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), "zstd") as packed:
+                    with tarfile.open(fileobj=cast(Any, packed), mode="w|", bufsize=_BLOCK) as tar:
+                        yield Writer(tar)
+        disk.move_durably(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def reading(path: Path, identity: pyrage.x25519.Identity) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+    """The members in their order; each must be read before the next. Raises Damaged, OSError."""
+    with path.open("rb") as file:
+        try:
+            with _piped(lambda sink: pyrage.decrypt_io(file, sink, [identity]), "rb") as source:
+                with pa.CompressedInputStream(pa.PythonFile(source, "r"), "zstd") as packed:
+                    with tarfile.open(fileobj=cast(Any, packed), mode="r|", bufsize=_BLOCK) as tar:
+                        yield _members(tar)
+        except (pyrage.DecryptError, tarfile.TarError, pa.ArrowException, EOFError, OSError) as fault:
+            if isinstance(fault, OSError) and fault.errno is not None:  # the disk's; age's own have no number
+                raise
+            raise Damaged(_words(path, fault)) from None
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+    for entry in tar:
+        content = tar.extractfile(entry)
+        if content is None or entry.name.startswith(("/", "../")) or "/../" in entry.name:
+            raise Damaged(f"the archive has an entry that no backup has: {entry.name!r}")
+        yield entry.name, content
+
+
+def _words(path: Path, fault: Exception) -> str:
+    if isinstance(fault, pyrage.DecryptError | OSError):
+        return f"{path} does not open: it is another key's, is not whole, or was changed ({fault})"
+    return f"{path} is not a whole backup ({str(fault)[:200]})"
+
+
+@contextlib.contextmanager
+def _piped(work: Callable[[IO[bytes]], None], mode: str) -> Iterator[IO[bytes]]:
+    """One end of a pipe; `work` has the other, in a thread. Raises what it raised."""
+    source, sink = os.pipe()
+    mine, its = (sink, source) if mode == "wb" else (source, sink)
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with os.fdopen(its, "rb" if mode == "wb" else "wb") as end:
+                work(end)
+        except BaseException as fault:  # told by whoever waits for it
+            faults.append(fault)
+
+    thread = threading.Thread(target=run, name="backup")
+    thread.start()
+    try:
+        with os.fdopen(mine, mode) as end:
+            yield cast(IO[bytes], end)
+    except BaseException as fault:
+        thread.join()
+        if faults and not isinstance(faults[0], BrokenPipeError):
+            raise faults[0] from fault
+        raise
+    thread.join()
+    if faults:
+        raise faults[0]
+
+
+def check(path: Path, identity: pyrage.x25519.Identity, told: Callable[[int], None] = lambda _: None) -> Any:
+    """The manifest, after every byte was read and compared with it. Raises Damaged, OSError."""
+    found: dict[str, Member] = {}
+    manifest: Any = None
+    with reading(path, identity) as members:
+        for name, content in members:
+            if name == MANIFEST:
+                manifest = json.loads(content.read())
+                continue
+            hashing, size = _Hashing(content), 0
+            while piece := hashing.read(_BLOCK):
+                size += len(piece)
+                told(len(piece))
+            found[name] = Member(size, hashing.digest.hexdigest())
+    if not isinstance(manifest, dict):
+        raise Damaged(f"{path} has no manifest")
+    if manifest.get("format") != FORMAT:
+        raise Damaged(f"{path} was made by another version: format {manifest.get('format')!r}")
+    wanted = {name: Member(**member) for name, member in manifest["members"].items()}
+    if wanted != found:
+        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise Damaged(f"{path}: {wrong[0]} is not what its manifest says")
+    return manifest
+
+
+def copy(content: IO[bytes], path: Path) -> None:
+    """A member into a file. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        shutil.copyfileobj(content, file, _BLOCK)

@@ -1,0 +1,118 @@
+"""A backup becomes a data folder again.
+
+    read it all ──▶ a folder beside, with a database that is filled and compared ──▶ the two change places
+
+Contract: whatever is killed, the data folder is as it was or as it is to be; the draft beside it is removed
+by the next attempt. What was there before is kept beside under another name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pyrage
+from pymongo.database import Database
+
+from appliance import addresses, disk, processes
+from appliance.addresses import Paths
+from appliance.backups import archive
+from appliance.backups.archive import Damaged
+from appliance.clock import utc_now
+from appliance.errors import CannotStart
+from appliance.runtime import folders, mongo
+from appliance.services import backup_making
+from appliance.settings import Settings
+from appliance.stores import dumps
+from appliance.stores.dumps import Tally
+
+_EXCHANGE = 2
+"""RENAME_EXCHANGE of renameat2(2): two names change places in one step."""
+_HERE = -100
+"""AT_FDCWD."""
+
+Told = Callable[[int, int], None]
+
+
+def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told) -> Path | None:
+    """Into the settings' data folder; where what was there before is now. Raises Damaged, CannotStart,
+    OSError, PyMongoError.
+    """
+    data = settings.data
+    draft = data.with_name(f".{data.name}.restoring")
+    build(settings, path, identity, draft, told)
+    if not data.exists():
+        draft.rename(data)
+        before = None
+    else:
+        _exchange(draft, data)
+        before = data.with_name(f"{data.name}.before-{utc_now():%Y-%m-%dT%H-%M-%SZ}")
+        draft.rename(before)
+    disk.sync_folder(data.parent)
+    return before
+
+
+def build(
+    settings: Settings, path: Path, identity: pyrage.x25519.Identity, folder: Path, told: Told
+) -> dict[str, Any]:
+    """A data folder out of a backup, compared with what it says of itself; its manifest."""
+    manifest = archive.check(path, identity)
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch = dataclasses.replace(settings, data=folder)
+    folders.create(Paths(folder))
+    wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
+    done, total = 0, sum(tally.documents for tally in wanted.values())
+    with archive.reading(path, identity) as members, contextlib.ExitStack() as stack:
+        db: Database[Any] | None = None
+        for name, content in members:
+            if not name.startswith(backup_making.COLLECTIONS):
+                archive.copy(content, folder / name)
+                continue
+            if db is None:
+                db = stack.enter_context(_serving(scratch))
+            done += dumps.insert(db, name.split("/")[1], content.read())
+            told(done, total)
+        if db is None:
+            db = stack.enter_context(_serving(scratch))
+        if wrong := dumps.differing(db, wanted):
+            raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
+    return dict(manifest)
+
+
+@contextlib.contextmanager
+def _serving(scratch: Settings) -> Iterator[Database[Any]]:
+    """The folder's own database, for as long as it is filled; stopped in order, so that all is on disk."""
+    paths = Paths(scratch.data)
+    folders.create_secrets(paths, scratch)  # those that the backup is without
+    port = mongo.ensure_port(paths)
+    parent = os.getpid()
+    child = subprocess.Popen(
+        mongo.prepare(paths, scratch), preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent)
+    )
+    try:
+        mongo.await_port(port, child)
+        uri = addresses.mongodb_uri(scratch)
+        with pymongo.MongoClient[dict[str, Any]](uri, appname="restore", timeoutMS=60_000) as client:
+            yield client.get_default_database(addresses.DATABASE)
+        child.terminate()
+        if child.wait(mongo.STOP_SECONDS):
+            raise CannotStart(f"the database that was filled ended with status {child.returncode}")
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Two folders change names in one step. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))

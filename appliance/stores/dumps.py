@@ -1,0 +1,96 @@
+"""All of the database as it was at one moment, and back again. Synchronous: it runs in a process of its own.
+
+The moment is that of a transaction (SecantusDB, where one lasts as long as it is used) or of a snapshot read
+(mongod, whose reads of that kind see the moment of the first one for five minutes and longer, see
+`minSnapshotHistoryWindowInSeconds`). Measured: with SecantusDB, snapshot reads see what came later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+Raw = RawBSONDocument
+Client = MongoClient[dict[str, Any]]
+RAW: Final[CodecOptions[Raw]] = CodecOptions(document_class=RawBSONDocument)
+_AT_ONCE: Final = 1000
+_MODULUS: Final = 2**256
+
+
+class Tally(NamedTuple):
+    """Of the documents of a collection, in whatever order."""
+
+    documents: int
+    digest: str
+    """The sum of the SHA-256 of each, as hexadecimal digits."""
+
+
+EMPTY: Final = Tally(0, f"{0:064x}")
+
+
+class Counting:
+    """Makes a tally."""
+
+    def __init__(self) -> None:
+        self.documents = self._sum = 0
+
+    def add(self, raw: bytes) -> None:
+        """BSON documents, one after the other."""
+        for document in bson.decode_all(raw, RAW):
+            self.documents += 1
+            self._sum += int.from_bytes(hashlib.sha256(document.raw).digest(), "big")
+
+    def tally(self) -> Tally:
+        return Tally(self.documents, f"{self._sum % _MODULUS:064x}")
+
+
+@contextlib.contextmanager
+def moment(client: Client, *, is_embedded: bool) -> Iterator[ClientSession]:
+    """What is read in the session is of one moment, however long it takes. Raises PyMongoError."""
+    with client.start_session(snapshot=not is_embedded) as session:
+        if is_embedded:
+            session.start_transaction()
+        yield session  # ended with the session: nothing was written in it
+
+
+def collections(db: Database[Any]) -> list[str]:
+    """In their order."""
+    return sorted(name for name in db.list_collection_names() if not name.startswith("system."))
+
+
+def parts(db: Database[Any], name: str, session: ClientSession) -> Iterator[bytes]:
+    """Some documents at a time, as BSON. Raises PyMongoError."""
+    yield from db[name].find_raw_batches({}, session=session, batch_size=_AT_ONCE)
+
+
+def tally(db: Database[Any], name: str) -> Tally:
+    """Of what is there now."""
+    counting = Counting()
+    for raw in db[name].find_raw_batches({}, batch_size=_AT_ONCE):
+        counting.add(raw)
+    return counting.tally()
+
+
+def insert(db: Database[Any], name: str, raw: bytes) -> int:
+    """Documents as they are; how many. Raises PyMongoError."""
+    rows = db.get_collection(name, codec_options=RAW, write_concern=WriteConcern(w=1, j=True))
+    documents = bson.decode_all(raw, RAW)
+    for first in range(0, len(documents), _AT_ONCE):
+        rows.insert_many(documents[first : first + _AT_ONCE])
+    return len(documents)
+
+
+def differing(db: Database[Any], wanted: Mapping[str, Tally]) -> list[str]:
+    """The collections that hold something else, or should not be there."""
+    return [
+        name for name in sorted({*wanted, *collections(db)}) if tally(db, name) != wanted.get(name, EMPTY)
+    ]

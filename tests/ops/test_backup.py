@@ -1,0 +1,227 @@
+"""`appliance backup`: what is acknowledged when one is begun comes back; its key alone opens it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pyrage
+import pytest
+
+from appliance.backups import archive, keys
+from appliance.backups.archive import Damaged
+from appliance.settings import HOME
+from appliance.stores import dumps
+from tests.api.forms import publish, submit, walk
+from tests.api.uploads import PNG, answer_with, form_with_files, uploaded
+from tests.ops.command import appliance_command
+from tests.running import Running, running
+from tests.runtime.servers import temporary_data, until
+
+
+def command(appliance: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return appliance_command("backup", *arguments, data=appliance.paths.data, **appliance.environ)
+
+
+@contextlib.contextmanager
+def submitting(client: httpx.Client, form_id: str) -> Iterator[list[str]]:
+    """The ids of what is acknowledged meanwhile, in their order."""
+    over, acknowledged = threading.Event(), list[str]()
+
+    def work() -> None:
+        while not over.is_set():
+            answer = submit(client, form_id, words="as the backup is made")
+            acknowledged.append(answer.json()["response_id"])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield acknowledged
+    finally:
+        over.set()
+        thread.join()
+
+
+def all_ids(client: httpx.Client, form_id: str) -> set[str]:
+    rows = walk(client, f"/api/v1/forms/{form_id}/responses", "responses", limit=100)
+    return {row["response_id"] for row in rows}
+
+
+def test_what_was_acknowledged_comes_back_on_an_empty_folder(tmp_path: Path) -> None:
+    with running() as appliance, appliance.client(appliance.login()) as admin:
+        form_id = publish(admin)
+        other = form_with_files(admin)
+        photo = uploaded(admin, other)
+        assert answer_with(admin, other, photos=[photo]).status_code == 201
+        with submitting(admin, form_id) as acknowledged:
+            until(lambda: len(acknowledged) >= 20, 30, "responses come in")
+            before = list(acknowledged)
+            made = command(appliance, "create", "--json", "--folder", str(tmp_path))
+            assert made.returncode == 0, made.stderr
+            assert len(acknowledged) > len(before), "nobody waited for it"
+        told = json.loads(made.stdout)
+        assert (told["files"], told["missing_files"]) == (1, [])
+        assert appliance.stop() == 0
+        key = tmp_path / "key"
+        key.write_text(command(appliance, "key").stdout)
+        with temporary_data() as data:
+            data.parent.mkdir(parents=True, exist_ok=True)
+            second = Running(data)
+            restored = command(second, "restore", told["path"], "--key", str(key))
+            assert restored.returncode == 0, restored.stderr
+            second.start()
+            try:
+                with second.client(second.login(password=appliance.admin_password)) as client:
+                    found = all_ids(client, form_id)
+                    assert set(before) <= found <= set(acknowledged)
+                    number = len(found)
+                    submit(client, form_id)
+                    assert len(all_ids(client, form_id)) == number + 1
+                    assert client.get(photo["content"]).content == PNG
+                verified = appliance_command("audit", "verify", data=data, **second.environ)
+                assert verified.returncode == 0, verified.stdout
+            finally:
+                second.stop()
+
+
+@pytest.fixture(scope="module")
+def backup(appliance: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """One of the session's appliance, and its key."""
+    made = command(appliance, "create", "--json", "--folder", str(tmp_path_factory.mktemp("backups")))
+    assert made.returncode == 0, made.stderr
+    return Path(json.loads(made.stdout)["path"]), appliance.paths.backup_key
+
+
+def test_other_tools_read_it(backup: tuple[Path, Path], tmp_path: Path) -> None:
+    path, key = backup
+    opened = tmp_path / "opened"
+    pyrage.decrypt_file(str(path), str(opened), [keys.read(key)])
+    listed = subprocess.run(["tar", "--zstd", "-tf", opened], capture_output=True, text=True, check=True)
+    names = listed.stdout.split()
+    assert names[-1] == "manifest.json"
+    assert "secrets/jwt_keys.json" in names
+    assert any(name.startswith("database/users/") for name in names)
+
+
+def test_a_damaged_one_is_refused_before_anything_is_touched(
+    backup: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path, key = backup
+    whole = path.read_bytes()
+    stranger = tmp_path / "stranger"
+    stranger.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    data = tmp_path / "place" / "data"
+    (data / "secrets").mkdir(parents=True, mode=0o700)
+    data.chmod(0o700)
+    (data / "secrets" / "mine").write_text("mine")
+    wrongs = {
+        "cut": whole[: len(whole) // 2],
+        "without its end": whole[:-1],
+        "changed": whole[:-500] + bytes([whole[-500] ^ 1]) + whole[-499:],
+        "longer": whole + b"x",
+        "empty": b"",
+        "no backup": b"PK" * 1000,
+    }
+    file = tmp_path / "wrong.tar.zst.age"
+    for what, content in wrongs.items():
+        file.write_bytes(content)
+        refused = appliance_command("backup", "restore", str(file), "--key", str(key), "--replace", data=data)
+        assert refused.returncode == 2, (what, refused.stdout)
+        assert str(file) in refused.stderr, (what, refused.stderr)
+    for arguments, word in (
+        (["restore", str(path), "--key", str(stranger), "--replace"], "another key"),
+        (["restore", str(path), "--key", str(key)], "--replace"),
+        (["restore", str(tmp_path / "nobody"), "--key", str(key), "--replace"], "No such file"),
+        (["verify", str(path), "--key", str(tmp_path / "nobody")], "--key FILE"),
+        (["verify", str(path), "--key", str(data / "secrets" / "mine")], "AGE-SECRET-KEY-1"),
+    ):
+        refused = appliance_command("backup", *arguments, data=data)
+        assert (refused.returncode, word in refused.stderr) == (2, True), refused.stderr
+    assert {each.name for each in data.parent.iterdir()} == {"data"}
+    assert {str(each.relative_to(data)) for each in data.rglob("*")} == {"secrets", "secrets/mine"}
+
+
+def test_one_that_is_killed_leaves_nothing_that_the_next_does_not_remove(
+    appliance: Running, tmp_path: Path
+) -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), **appliance.environ}
+    call = [sys.executable, "-P", "-m", "appliance", "backup", "create", "--folder", str(tmp_path)]
+    child = subprocess.Popen(call, env=environ, stderr=subprocess.PIPE)
+    until(lambda: any(tmp_path.glob(".*.new")), 30, "it is being written")
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert not list(tmp_path.glob("appliance-*"))
+    assert command(appliance, "create", "--folder", str(tmp_path)).returncode == 0
+    assert len(list(tmp_path.iterdir())) == 1
+    assert [each.name for each in appliance.paths.backups.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("moment", [0.5, 1.5, 2.5, 4.0, 6.0])
+def test_a_restore_that_is_killed_leaves_what_was_there(
+    backup: tuple[Path, Path], tmp_path: Path, moment: float
+) -> None:
+    path, key = backup
+    data = tmp_path / "data"
+    (data / "secrets").mkdir(parents=True, mode=0o700)
+    data.chmod(0o700)
+    (data / "secrets" / "mine").write_text("mine")
+    arguments = ["restore", str(path), "--key", str(key), "--replace"]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), "APPLIANCE_DATA": str(data)}
+    call = [sys.executable, "-P", "-m", "appliance", "backup", *arguments]
+    child = subprocess.Popen(call, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.communicate(timeout=moment)
+    child.kill()
+    child.communicate()
+    if child.returncode == -signal.SIGKILL:
+        assert [each.name for each in data.rglob("*")] == ["secrets", "mine"]
+    again = appliance_command("backup", *arguments, data=data)
+    assert again.returncode == 0, again.stderr
+    assert (data / "secrets" / "jwt_keys.json").is_file()
+    kept = [each for each in tmp_path.iterdir() if each.name.startswith("data.before-")]
+    assert any((each / "secrets" / "mine").is_file() for each in kept)
+    assert not (tmp_path / ".data.restoring").exists()
+
+
+def test_a_tally_is_of_the_documents_and_not_of_their_order() -> None:
+    import bson
+
+    documents = [bson.encode({"_id": number, "text": "x" * number}) for number in range(9)]
+    one, other, third = dumps.Counting(), dumps.Counting(), dumps.Counting()
+    one.add(b"".join(documents))
+    for document in documents[::-1]:
+        other.add(document)
+    third.add(b"".join(documents[:-1]))
+    assert one.tally() == other.tally() != third.tally()
+
+
+def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    path = tmp_path / "one"
+    with archive.writing(path, identity.to_public()) as writer:
+        writer.add("a/b", b"x" * 3_000_000)
+        writer.finish({"more": 1})
+    assert archive.check(path, identity)["more"] == 1
+    with archive.writing(path, identity.to_public()) as writer:
+        writer.add("a/b", b"content")
+        writer.members["a/b"] = archive.Member(7, "0" * 64)
+        writer.finish({})
+    with pytest.raises(Damaged, match="a/b is not what"):
+        archive.check(path, identity)
+    with pytest.raises(ZeroDivisionError):
+        _broken_off(tmp_path / "two", identity)
+    assert {each.name for each in tmp_path.iterdir()} == {"one"}
+
+
+def _broken_off(path: Path, identity: pyrage.x25519.Identity) -> None:
+    with archive.writing(path, identity.to_public()) as writer:
+        writer.add("a/b", b"content")
+        raise ZeroDivisionError
