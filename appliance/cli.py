@@ -196,6 +196,20 @@ def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     lake = _group(commands, "lake", "the files of the analytics")
     _add(lake, "path", _lake_path, "the folder, for other tools to read")
     _add_json(_add(lake, "verify", _lake_verify, "read them all: are they whole; exit 1 when not"))
+    _add(lake, "rebuild", _lake_rebuild, "empty it: the next run makes it anew from the database")
+    share = _add(lake, "share", _lake_share, "a read-only copy for somebody else, with checksums")
+    share.add_argument("folder", metavar="FOLDER", help="it must be empty, or not there yet")
+    share.add_argument(
+        "--form", metavar="ID", action="append", default=[], help="only this form; may be repeated"
+    )
+    share.add_argument(
+        "--without",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="leave it out, such as submitter; may be repeated",
+    )
+    share.add_argument("--link", action="store_true", help="hard links, which take no room: for your own use")
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -418,6 +432,18 @@ def _lake_verify(chosen: argparse.Namespace) -> int:
     from appliance.ops import lake
 
     return lake.check(as_json=chosen.json)
+
+
+def _lake_rebuild(_: argparse.Namespace) -> int:
+    from appliance.ops import lake
+
+    return lake.rebuild()
+
+
+def _lake_share(chosen: argparse.Namespace) -> int:
+    from appliance.ops import lake
+
+    return lake.share(chosen.folder, forms=chosen.form, without=chosen.without, link=chosen.link)
 
 
 def _secrets_list(chosen: argparse.Namespace) -> int:

@@ -8,8 +8,7 @@ written in the file's own metadata. The same rows give the same bytes.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from appliance.analytics import hot
+from appliance.analytics import hot, parquet
 from appliance.analytics.engine import Connection
 from appliance.analytics.hot import Hot, quoted, text
 from appliance.analytics.lake import Lake, publishing
@@ -27,19 +26,7 @@ OFTEN: Final = 500
 """Responses of a form on one day from which on its questions have columns of their own there."""
 FORMS: Final = 40
 """Forms at most that have, in one file."""
-GROUP: Final = 60_000
-"""Rows of a row group."""
-_BATCH: Final = 10_000
-KEY: Final = b"appliance"
-
 _COLUMNS: Final = ", ".join(quoted(field.name) for field in SCHEMA)
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """By the id of each form that has typed columns in the file: their fingerprint."""
-    found = pq.read_metadata(path).metadata or {}
-    told: dict[str, str] = json.loads(found.get(KEY, b"{}"))
-    return told
 
 
 def spilled(folder: Path, table: pa.Table, number: int) -> Path:
@@ -51,6 +38,16 @@ def spilled(folder: Path, table: pa.Table, number: int) -> Path:
     return path
 
 
+def of_forms(connection: Connection, lake: Lake, forms: Collection[str]) -> list[dt.date]:
+    """The days that have responses of any of these."""
+    if not forms or lake.is_empty:
+        return []
+    found = connection.execute(
+        f"SELECT DISTINCT CAST(created_at AS DATE) FROM {lake.source} WHERE form_id IN ({_texts(forms)})"
+    )
+    return sorted(day for (day,) in found.fetchall())
+
+
 def touched(connection: Connection, spills: Sequence[Path]) -> list[dt.date]:
     """The days that the parts have rows of."""
     if not spills:
@@ -59,10 +56,13 @@ def touched(connection: Connection, spills: Sequence[Path]) -> list[dt.date]:
     return [day for (day,) in found]
 
 
-def often(connection: Connection, lake: Lake, day: dt.date, spills: Sequence[Path]) -> list[str]:
+def often(
+    connection: Connection, lake: Lake, day: dt.date, spills: Sequence[Path], without: Collection[str] = ()
+) -> list[str]:
     """The forms whose questions get columns of their own on that day."""
+    source = _source(lake.day(day), day, spills, without)
     counted = connection.execute(
-        f"SELECT form_id FROM ({_source(lake.day(day), day, spills)}) GROUP BY 1 HAVING count(*) >= {OFTEN} "
+        f"SELECT form_id FROM ({source}) GROUP BY 1 HAVING count(*) >= {OFTEN} "
         f"ORDER BY count(*) DESC, 1 LIMIT {FORMS}"
     )
     return sorted(form for (form,) in counted.fetchall())
@@ -74,56 +74,32 @@ def write(
     day: dt.date,
     spills: Sequence[Path],
     found: Mapping[str, tuple[Hot, ...]],
+    without: Collection[str] = (),
 ) -> int:
     """Put the day in place, or away when nothing is left of it; how many rows it has. `found` has the typed
-    columns of the forms that have any.
+    columns of the forms that have any. Of the forms `without`, nothing is kept but what the parts have.
     """
     columns = {form: found[form] for form in sorted(found) if found[form]}
     told = {form: hot.fingerprint(each) for form, each in columns.items()}
-    select = _select(_source(lake.day(day), day, spills), columns)
-    reader = connection.sql(f"{select} ORDER BY form_id, created_at, response_id").to_arrow_reader(_BATCH)
+    select = _select(_source(lake.day(day), day, spills, without), columns)
+    reader = connection.sql(f"{select} ORDER BY form_id, created_at, response_id").to_arrow_reader(
+        parquet.BATCH
+    )
     with publishing(lake.day(day)) as beside:
-        rows = _copy(reader, beside, told)
+        rows = parquet.write(reader, beside, told)
     if not rows:
         lake.drop(day)
     return rows
 
 
-def _copy(reader: pa.RecordBatchReader, path: Path, told: dict[str, str]) -> int:
-    """By Arrow and in groups of equal size: DuckDB's own writer makes other bytes of the same rows, by how
-    they came to it.
-    """
-    count = 0
-    schema = reader.schema.with_metadata({KEY: json.dumps(told)})
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for group in _groups(reader):
-            writer.write_table(group.replace_schema_metadata(schema.metadata), GROUP)
-            count += group.num_rows
-    return count
-
-
-def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    count = 0
-    for batch in reader:
-        held.append(batch)
-        count += batch.num_rows
-        while count >= GROUP:
-            table = pa.Table.from_batches(held)
-            yield table.slice(0, GROUP).combine_chunks()
-            held = table.slice(GROUP).to_batches()
-            count -= GROUP
-    if count:
-        yield pa.Table.from_batches(held).combine_chunks()
-
-
-def _source(kept: Path, day: dt.date, spills: Sequence[Path]) -> str:
+def _source(kept: Path, day: dt.date, spills: Sequence[Path], without: Collection[str]) -> str:
     """Each response once, in its latest state; deleted ones not."""
+    left_out = f" WHERE form_id NOT IN ({_texts(without)})" if without else ""
     parts = []
     if spills:
         parts.append(f"SELECT {_COLUMNS}, 1 AS fresh FROM {_read(spills)} WHERE day = DATE '{day}'")
     if kept.exists():
-        parts.append(f"SELECT {_COLUMNS}, 0 AS fresh FROM read_parquet({text(str(kept))})")
+        parts.append(f"SELECT {_COLUMNS}, 0 AS fresh FROM read_parquet({text(str(kept))}){left_out}")
     return (
         f"SELECT {_COLUMNS} FROM ({' UNION ALL '.join(parts)}) "
         "QUALIFY row_number() OVER (PARTITION BY response_id ORDER BY revision DESC, fresh DESC) = 1 "
@@ -146,3 +122,7 @@ def _select(source: str, found: Mapping[str, tuple[Hot, ...]]) -> str:
 
 def _read(paths: Iterable[Path]) -> str:
     return f"read_parquet([{', '.join(text(str(path)) for path in paths)}])"
+
+
+def _texts(values: Iterable[str]) -> str:
+    return ", ".join(map(text, sorted(values)))

@@ -18,6 +18,7 @@ from appliance.analytics.hot import text
 
 MEMORY: Final = "256MB"
 Connection = duckdb.DuckDBPyConnection
+Fault = duckdb.Error
 
 
 class TooSlow(Exception):

@@ -1,6 +1,7 @@
 """The lake's folder: a Parquet file for each day (UTC) on which responses came, and how far it goes.
 
     lake/responses/date=2026-11-27/responses.parquet
+    lake/forms/forms.parquet, and other tables (`tables`)
     lake/state.json
 
 Contract: a file is written beside, fsynced and renamed, so whoever reads, also with other tools, finds each
@@ -10,18 +11,28 @@ over the same changes and comes to the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import filecmp
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from appliance import disk
+from appliance.analytics.hot import text
 
 NAME: Final = "responses.parquet"
 _VERSION: Final = 1
+_ABANDONED: Final = 3600.0
+"""Seconds after which nobody writes to a file that DuckDB put aside."""
+_NOTHING: Final[dict[str, Any]] = {
+    "forms": {}, "changed": None, "as_of": None, "gone": [], "again": [],
+    "checked": ["", 0], "columns": None,
+}  # fmt: skip
 
 
 class Lake:
@@ -30,15 +41,31 @@ class Lake:
         self.responses = folder / "responses"
         self.work = folder / ".work"
         """Of the run under way; nobody else reads there."""
+        self.spill = folder / ".spill"
+        """What DuckDB puts aside, of a run or of a question."""
         self._state = folder / "state.json"
+        self._last = folder / "last.json"
 
     @property
     def pattern(self) -> str:
         """What DuckDB, pandas, Polars and Spark read: all days."""
         return str(self.responses / "*" / NAME)
 
+    @property
+    def source(self) -> str:
+        """The same, in SQL. There must be a day."""
+        return f"read_parquet({text(self.pattern)}, union_by_name = true)"
+
+    def table(self, name: str) -> Path:
+        """Of the tables beside `responses`; it may not be there."""
+        return self.folder / name / f"{name}.parquet"
+
     def day(self, date: dt.date) -> Path:
         return self.responses / f"date={date:%Y-%m-%d}" / NAME
+
+    @property
+    def is_empty(self) -> bool:
+        return next(self.responses.glob(f"*/{NAME}"), None) is None
 
     def days(self) -> list[dt.date]:
         """In their order."""
@@ -46,7 +73,10 @@ class Lake:
         return sorted(dt.date.fromisoformat(name) for name in found)
 
     def state(self) -> dict[str, Any]:
-        """`forms`: up to which number each is in wholly; `changed`: up to when changes are; `as_of`.
+        """`forms`: up to which number each is in wholly; `changed`: up to when changes are; `as_of`; `gone`:
+        forms that were deleted and have left; `again`: forms that are to be read anew, as they were not what
+        the database has; `checked`: up to which form and number all were compared; `columns`: by day and
+        form, the fingerprint of its typed columns, None when nobody knows.
 
         Raises ValueError when the file is none of ours.
         """
@@ -54,24 +84,58 @@ class Lake:
         try:
             found = json.loads(self._state.read_bytes())
         except FileNotFoundError:
-            found = {"version": _VERSION, "forms": {}, "changed": None, "as_of": None}
+            found = {"version": _VERSION}
         if isinstance(found, dict) and found.get("version") == _VERSION:
-            return found
-        raise ValueError(f"{self._state} was written by another version; next: appliance lake rebuild")
+            return {**_NOTHING, **found}
+        raise ValueError(
+            f"{self._state} was written by another version; next: ./scripts/appliance lake rebuild"
+        )
 
     def save(self, state: dict[str, Any]) -> None:
-        raw = json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
-        disk.write_durably(self._state, raw)
+        disk.write_durably(self._state, _json(state))
+
+    def last_run(self) -> dict[str, float]:
+        """What it told, in numbers; empty before the first one."""
+        try:
+            found: dict[str, float] = json.loads(self._last.read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def tell(self, numbers: dict[str, float]) -> None:
+        """Of the run that has ended."""
+        disk.write_durably(self._last, _json(numbers))
 
     @contextmanager
     def working(self) -> Iterator[Path]:
         """An empty folder for a run, gone after it."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        self._tidy()
         self.work.mkdir(parents=True)
         try:
             yield self.work
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
+
+    def _tidy(self) -> None:
+        """Away with what a run left that was killed."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        drafts = ("*/.*.new", "responses/*/.*.new", ".*.tmp")
+        for draft in [path for pattern in drafts for path in self.folder.glob(pattern)]:
+            draft.unlink(missing_ok=True)
+        old = time.time() - _ABANDONED
+        for path in self.spill.glob("*"):
+            with contextlib.suppress(OSError):  # somebody else's goes with its question
+                if path.stat().st_mtime < old:
+                    path.unlink()
+
+    def clear(self) -> None:
+        """Away with all of it; the next run makes it anew. The state goes first: it says what is there."""
+        for path in (self._state, self._last):
+            path.unlink(missing_ok=True)
+        disk.sync_folder(self.folder)
+        for folder in self.folder.iterdir():
+            if folder.is_dir() and folder != self.spill:
+                shutil.rmtree(folder)
 
     def drop(self, date: dt.date) -> None:
         """A day that nothing is left of."""
@@ -82,12 +146,20 @@ class Lake:
 
 @contextmanager
 def publishing(path: Path) -> Iterator[Path]:
-    """The name to write to; what is there at the end takes the place of `path`, or nothing does."""
+    """The name to write to; what is there at the end takes the place of `path`, or nothing does. The same
+    bytes leave it alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
         yield beside
+        if path.exists() and filecmp.cmp(beside, path, shallow=False):
+            return
         disk.move_durably(beside, path)
         disk.sync_folder(path.parent.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

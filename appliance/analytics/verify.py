@@ -1,14 +1,17 @@
-"""Whether the lake's files are whole."""
+"""Whether the lake's files are whole, and what they have, to be compared with the database."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from appliance.analytics.engine import Connection
+from appliance.analytics.hot import text
 from appliance.analytics.lake import Lake
 
 
@@ -38,3 +41,25 @@ def _fault(table: pa.Table, date: dt.date) -> str:
         return "a response is there twice"
     found = pc.unique(pc.cast(pc.floor_temporal(table["created_at"], unit="day"), pa.date32()))
     return "" if found.to_pylist() == [date] else "it has responses of other days"
+
+
+def revisions(
+    connection: Connection, lake: Lake, windows: Iterable[tuple[str, int, int]]
+) -> set[tuple[str, str, int]]:
+    """Form, id and revision of responses with numbers above the first up to the second, of each form. Only
+    the days are read that have any, as `tables.count` found.
+    """
+    rows = [{"form_id": form_id, "low": low, "high": high} for form_id, low, high in windows]
+    types = pa.schema([("form_id", pa.string()), ("low", pa.int64()), ("high", pa.int64())])
+    connection.register("windows", pa.Table.from_pylist(rows, schema=types))
+    found = connection.execute(
+        "SELECT DISTINCT date FROM counted SEMI JOIN windows USING (form_id)"
+    ).fetchall()
+    if not found:
+        return set()
+    files = ", ".join(text(str(lake.day(date))) for (date,) in sorted(found))
+    asked = (
+        f"SELECT form_id, response_id, revision FROM read_parquet([{files}], union_by_name = true) "
+        "JOIN windows USING (form_id) WHERE seq > low AND seq <= high"
+    )
+    return set(connection.execute(asked).fetchall())

@@ -1,14 +1,17 @@
-"""`appliance lake`: where the analytics' files are, and whether they are whole."""
+"""`appliance lake`: where the analytics' files are, whether they are whole, and copies of them."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from appliance import settings
+from appliance import disk, settings
 from appliance.addresses import Paths
-from appliance.analytics import verify
+from appliance.analytics import sharing, verify
 from appliance.analytics.lake import Lake
+from appliance.errors import CannotStart
 from appliance.ops.table import print_table
 
 
@@ -33,7 +36,34 @@ def check(*, as_json: bool) -> int:
         )
     if faults := [one for one in found if one.fault]:
         print(
-            f"{len(faults)} days are not whole; next: delete the lake's folder and run the analytics anew.",
+            f"{len(faults)} days are not whole; next: ./scripts/appliance lake rebuild",
             file=sys.stderr,
         )
     return 1 if faults else 0
+
+
+def rebuild() -> int:
+    """Throw the lake away, so that the next run makes it anew from the database."""
+    lake = Lake(Paths(settings.load().data).lake)
+    with disk.only_one(lake.folder) as alone:
+        if not alone:
+            raise CannotStart("the lake is being brought up to date; next: try again when that has ended")
+        lake.clear()
+    print("The lake is empty; next: POST /api/v1/analytics/run, or wait for ANALYTICS_CRON.")
+    return 0
+
+
+def share(folder: str, *, forms: Sequence[str], without: Sequence[str], link: bool) -> int:
+    """Put a copy there."""
+    target = Path(folder).absolute()
+    try:
+        done = sharing.share(
+            Lake(Paths(settings.load().data).lake), target, sharing.Asked(forms, without, link)
+        )
+    except sharing.Refused as fault:
+        raise CannotStart(f"nothing was shared: {fault}") from None
+    except OSError as fault:
+        raise CannotStart(f"nothing was shared: {fault}; next: name a folder that may be written") from None
+    print(f"{done.responses} responses in {done.files} files, {done.bytes / 1e6:.1f} MB: {target}")
+    print("README.md there says how to read them.")
+    return 0

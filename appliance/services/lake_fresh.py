@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
-from appliance.services import lake_running
+from appliance.services import lake_reading
 from appliance.services.context import Context
-from appliance.stores import changes, lake_runs
+from appliance.stores import lake_runs
 from appliance.stores.mongo import Document
 
 if TYPE_CHECKING:
@@ -30,19 +30,33 @@ async def read(context: Context, forms: Collection[str] | None) -> tuple[str, La
 
     lake, now = Lake(Paths(context.settings.data).lake), utc_now()
     state = lake.state()
-    grown = [
-        one
-        for one in await changes.grown(context.db, state["forms"])
-        if forms is None or one.form_id in forms
-    ]
-    if sum(one.upto - one.after for one in grown) > MOST:
+    found = await _read(context, state, forms)
+    if found is None:
         await lake_runs.ask(context.db, f"live:{now:%Y%m%d%H%M}", now)
         return state["as_of"] or "1970-01-01T00:00:00Z", lake, None
-    found: list[Document] = []
-    for one in grown:
-        async for new in lake_running.came(context, one):
-            found += new
-    async for some in lake_running.changed(context, state["changed"]):
-        found += [row for row in some if forms is None or row["form_id"] in forms]
     latest = {row["_id"]: row for row in sorted(found, key=lambda row: int(row["revision"]))}
     return rfc3339(now), lake, rows.table(list(latest.values()))
+
+
+async def _read(
+    context: Context, state: dict[str, Any], forms: Collection[str] | None
+) -> list[Document] | None:
+    """None when there are too many."""
+    gone = set(state["gone"])
+    grown = await lake_reading.grown_since(context, state, gone)
+    mine = [one for one in grown if forms is None or one.form_id in forms]
+    if sum(one.upto - one.after for one in mine) > MOST:
+        return None
+    found: list[Document] = []
+    for one in mine:
+        async for new in lake_reading.came(context, one):
+            found += new
+    if state["changed"] is None:  # all is new
+        return found
+    async for some in lake_reading.changed(context, state["changed"]):
+        found += [
+            row for row in some if row["form_id"] not in gone and (forms is None or row["form_id"] in forms)
+        ]
+        if len(found) > 2 * MOST:
+            return None
+    return found

@@ -45,9 +45,14 @@ class Doing:
         await lake_runs.note(context.db, ids, state="running", begun_at=now(), error=None)
         try:
             summary = await lake_running.run(context, _Telling(context, ids))
-        except (Problem, OSError, ValueError) as fault:
-            await lake_runs.note(context.db, ids, state="failed", ended_at=now(), error=str(fault)[:500])
-            log.error("the lake could not be brought up to date", extra={"error": str(fault)[:500]})
+        except PyMongoError:
+            raise  # the next turn tries again: nobody could be told either
+        except Exception as fault:  # else it would be run again every second
+            told = (
+                str(fault)[:500] if isinstance(fault, (Problem, OSError, ValueError)) else repr(fault)[:500]
+            )
+            await lake_runs.note(context.db, ids, state="failed", ended_at=now(), error=told)
+            log.exception("the lake could not be brought up to date", extra={"error": told})
             return 1
         await lake_runs.note(
             context.db, ids, state="completed", ended_at=now(), result=shape(summary), error=None
@@ -96,5 +101,10 @@ def shape(summary: Summary) -> dict[str, Any]:
         "as_of": rfc3339(summary.as_of),
         "responses": summary.responses,
         "days": summary.days,
+        "bytes": summary.bytes,
+        "tables": summary.tables,
+        "drift": summary.drift,
+        "compared": summary.compared,
         "seconds": round(summary.seconds, 3),
+        "steps": summary.steps,
     }

@@ -1,7 +1,7 @@
 """What models have found, for good: one row a response, one a form, and how far a job is.
 
 A row of `ai_results` is `{_id, kind, form_id, seq, revision, response_ids, made_by, model, model_sha256,
-parameters, prompt, result, tokens, load_time, inference_time, task_id, created_at}`. `kind` is
+parameters, prompt, result, tokens, load_time, inference_time, task_id, created_at, changed_at}`. `kind` is
 `response`, whose `_id` and `seq` are the response's, whose `revision` is the state that was read and whose
 `prompt` is the text, with `{submitted_at, sentences, vectors, signature, drafted_by, draft}` beside; or
 `form`, with the id `form:<form_id>` and the seq 0. `made_by` changes with whatever would make another result
@@ -22,6 +22,7 @@ from typing import Any
 
 from pymongo import DeleteMany, ReplaceOne, UpdateOne
 
+from appliance.clock import utc_now
 from appliance.stores.mongo import Database, Document, unsynced
 from appliance.stores.transactions import Session, together
 
@@ -52,7 +53,8 @@ async def _write(db: Database, session: Session, rows: Sequence[Document]) -> No
     revisions = await _revisions(db, session, rows)
     kept = [row for row in rows if revisions.get(row["_id"]) == row["revision"]]
     if kept:
-        writes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in kept]
+        now = {"changed_at": utc_now()}
+        writes = [ReplaceOne({"_id": row["_id"]}, row | now, upsert=True) for row in kept]
         await db.ai_results.bulk_write(writes, session=session)
 
 
@@ -124,7 +126,8 @@ async def by_ids(db: Database, ids: Sequence[str], fields: Sequence[str]) -> dic
 async def change(db: Database, changes: Mapping[str, Document]) -> None:
     """Set fields of some rows; those that are gone stay gone. Lost ones are simply found anew."""
     if changes:
-        updates = [UpdateOne({"_id": each}, {"$set": fields}) for each, fields in changes.items()]
+        now = {"changed_at": utc_now()}
+        updates = [UpdateOne({"_id": each}, {"$set": {**fields, **now}}) for each, fields in changes.items()]
         await unsynced(db.ai_results).bulk_write(updates, ordered=False)
 
 

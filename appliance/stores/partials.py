@@ -4,8 +4,9 @@ A row is `{_id, form_id, form_version, state, revision, data, page, size, files?
 updated_at, expires_at}`. `_id` is a hash of the form and the secret token, which is not kept; `data` is JSON
 as text, for its names are whatever a client says; `files` are the ids of uploaded files that it names;
 `origin` is whose share of the form's room it takes (see `storage.Share`). A row that has ended (`submitted`,
-`expired`, `withdrawn`) keeps no more than when it began and what became of it; `expires_at` is then when it
-goes too.
+`expired`, `withdrawn`) keeps no more than when it began and what became of it (`ended_at`; `noted_at` is when
+that was written), and the `page` where it was left unless it was submitted; `expires_at` is then when it goes
+too.
 
 That a partial response was submitted is written with the response (its `key`), so it becomes one response,
 whatever dies in between; the row here follows.
@@ -20,6 +21,7 @@ from typing import Any, Literal
 
 from pymongo.errors import DuplicateKeyError
 
+from appliance.clock import utc_now
 from appliance.errors import Conflict, Stale, StorageFull
 from appliance.stores import storage
 from appliance.stores.mongo import Database, Document
@@ -27,7 +29,7 @@ from appliance.stores.storage import Share
 
 KEPT = dt.timedelta(days=400)
 """How long it is known when one began and what became of it."""
-_CONTENT: Document = {"data": "", "page": "", "files": "", "origin": ""}
+_CONTENT: Document = {"data": "", "files": "", "origin": ""}
 _TRIES = 20
 _PIECE = 500
 
@@ -141,10 +143,11 @@ async def end(db: Database, partial_id: str, how: End, at: dt.datetime, **more: 
     row = await db.partials.find_one({"_id": partial_id})
     if row is None or row["state"] != "open":
         return False
-    change = {"state": how, "ended_at": at, "expires_at": at + KEPT, "size": 0, **more}
+    change = {"state": how, "ended_at": at, "noted_at": utc_now(), "expires_at": at + KEPT, "size": 0, **more}
+    content = _CONTENT | {"page": ""} if how == "submitted" else _CONTENT
     done = await db.partials.update_one(
         {"_id": partial_id, "state": "open", "revision": row["revision"]},
-        {"$set": change, "$unset": _CONTENT, "$inc": {"revision": 1}},
+        {"$set": change, "$unset": content, "$inc": {"revision": 1}},
     )
     if not done.matched_count:  # written over at this moment
         return await end(db, partial_id, how, at, **more)

@@ -193,7 +193,8 @@ def reservation_update(
     reservation_id: str, n: int, wanted: Counter[str], written: list[str], *, has_text: bool = False
 ) -> list[Document]:
     """Take n numbers and places, and places of quotas, enter the reservation, strike the written ones, and
-    mark the form for search by meaning (`embedded` takes the mark off), in one step.
+    mark the form for the lake and for search by meaning (`changes` and `embedded` take the marks off), in one
+    step.
 
     $$NOW is the database's clock: numbers and times rise together, whichever process asks.
     """
@@ -204,7 +205,7 @@ def reservation_update(
     entry["epoch"] = {"$ifNull": ["$epoch", 0]}
     unwritten = {"$not": [{"$in": ["$$entry.id", written]}]}
     still_open = {"$filter": {"input": "$open", "as": "entry", "cond": unwritten}}
-    fields: Document = {"seq": upto, "taken": {"$add": ["$taken", n]}}
+    fields: Document = {"seq": upto, "taken": {"$add": ["$taken", n]}, "unlaked": True}
     if has_text:
         fields["unembedded"] = True
     fields |= {f"counts.{name}": {"$add": [f"$counts.{name}", m]} for name, m in wanted.items()}

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, start_http_server
 
 from appliance import addresses, logs
+from appliance.addresses import Paths
+from appliance.analytics.lake import Lake
+from appliance.analytics.lake_metrics import LakeCollector
 from appliance.queue.engine import connect
 from appliance.queue.metrics import QueueCollector
 from appliance.settings import Settings
@@ -25,6 +28,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(QueueCollector(redis))
     registry.register(TallyCollector(redis))
     registry.register(AiCollector(redis))
+    registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

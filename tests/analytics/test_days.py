@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bson
 import duckdb
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.analytics import asking, days, engine, hot, named, rows
@@ -119,6 +121,24 @@ def test_the_same_rows_give_the_same_bytes_by_any_way() -> None:
         for first in range(0, 1200, 300):
             take(other, connection, every[first : first + 300])
         assert digest(other) == at_once
+
+
+# All that JSON has, which is all that answers can be made of.
+ANSWERS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(ANSWERS)
+@example({"big": 2**40, "list": [[2**53 + 1], {"least": -(2**63)}]})
+def test_answers_are_in_the_lake_as_the_database_has_them(answer: Any) -> None:
+    """It gives back whole numbers of 64 bits as a type of its own."""
+    stored = bson.decode(bson.encode(row(1, "f", DAY, data={"answer": answer})))
+    (text,) = rows.table([stored | {"created_at": DAY, "updated_at": DAY}])["data"].to_pylist()
+    assert json.loads(text) == {"answer": answer}
 
 
 def test_questions_of_forms_with_many_answers_have_typed_columns() -> None:

@@ -73,6 +73,7 @@ def test_it_is_kept_and_goes_on_anywhere(appliance: Running, cast: People) -> No
     assert cast.nobody.delete(path_of(form_id, token)).status_code == 404
     row = row_of(appliance, form_id, token)
     assert row is not None and "data" not in row and row["state"] == "withdrawn"
+    assert row["page"] == 2, "where people give up is known"
     assert save(cast.nobody, form_id, token).status_code == 201, "begun anew"
 
 
@@ -233,7 +234,7 @@ def test_a_response_whose_writer_died_is_not_begun_again(appliance: Running, cas
             client.get_default_database("appliance").partials.replace_one({"_id": before["_id"]}, before)
         assert ask().status_code == status
         row = row_of(appliance, form_id, token)
-        assert row is not None and row["state"] == "submitted" and "data" not in row
+        assert row is not None and row["state"] == "submitted" and "data" not in row and "page" not in row
 
 
 def test_a_submission_that_is_refused_leaves_it(cast: People) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from typing import Any
 
 import duckdb
@@ -12,11 +13,13 @@ import pytest
 
 from appliance.addresses import Paths
 from appliance.analytics.lake import Lake
-from appliance.services import lake_running
+from appliance.analytics.tables import TABLES
+from appliance.services import lake_running, lake_runs
 from appliance.services.context import open_context
 from appliance.services.lake_running import Summary
 from tests.people import People
 from tests.running import Running
+from tests.tasks.test_exporter import scrape
 
 DEFINITION: dict[str, Any] = {
     "elements": [
@@ -99,6 +102,31 @@ def test_edits_and_deletions_write_their_day_anew(appliance: Running, cast: Peop
     assert changed.status_code == 200, changed.text
     run(appliance)
     assert dict(rows(lake, form_id)) == {second: 2} | dict.fromkeys(others, 1)
+
+
+def test_what_a_run_did_is_told(appliance: Running, cast: People, lake: Lake) -> None:
+    form_id = published(cast.alice)
+    answered(cast.alice, form_id, 3)
+    told = lake_runs.shape(run(appliance))
+    assert told["responses"] >= 3 and told["days"] == 1 and told["drift"] == 0 and told["compared"] >= 3
+    assert told["bytes"] == sum(lake.day(day).stat().st_size for day in lake.days()[-1:])
+    assert told["tables"].keys() == TABLES.keys() and told["tables"]["forms"] >= 1
+    assert 0 < sum(told["steps"].values()) <= told["seconds"] + 0.01
+    seen = scrape(appliance)
+    assert seen["appliance_lake_drift_responses",] == 0 and seen["appliance_lake_run_responses",] >= 3
+    assert abs(seen["appliance_lake_as_of_timestamp_seconds",] - time.time()) < 600
+
+
+def test_a_form_that_is_deleted_leaves_and_comes_back(appliance: Running, cast: People, lake: Lake) -> None:
+    form_id = published(cast.alice)
+    ids = answered(cast.alice, form_id, 4)
+    run(appliance)
+    assert cast.alice.delete(f"/api/v1/forms/{form_id}").status_code in (200, 204)
+    run(appliance)
+    assert rows(lake, form_id) == []
+    assert cast.alice.post(f"/api/v1/forms/{form_id}/restore").status_code == 200
+    run(appliance)
+    assert [row[0] for row in rows(lake, form_id)] == sorted(ids)
 
 
 def test_a_form_with_many_answers_has_typed_columns(appliance: Running, cast: People, lake: Lake) -> None:
