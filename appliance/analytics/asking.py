@@ -57,7 +57,7 @@ def ask(
 def _view(connection: Connection, lake: Lake, scope: Scope, fresh: pa.Table | None) -> None:
     parts = []
     has_fresh = fresh is not None and fresh.num_rows
-    if lake.days():
+    if not lake.is_empty:
         kept = f"SELECT {_COLUMNS} FROM read_parquet({text(lake.pattern)}, union_by_name = true)"
         parts.append(f"{kept} WHERE {_within(scope)}")
         if has_fresh:

@@ -1,13 +1,12 @@
-"""Writing a day of the lake anew: what it held, without what changed, and with what it is now.
+"""Writing a day of the lake anew, or a month: what it held, without what changed, and with what it is now.
 
-A day is one file, sorted by form, time and id, and cut into row groups, so that one form is read without the
-others. Forms with many responses on that day have their typed columns beside the JSON; which these are is
+It is one file, sorted by form, time and id, and cut into row groups, so that one form is read without the
+others. Forms with many responses in it have their typed columns beside the JSON; which these are is
 written in the file's own metadata. The same rows give the same bytes.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,11 +18,11 @@ import pyarrow.parquet as pq
 from appliance.analytics import hot, parquet
 from appliance.analytics.engine import Connection
 from appliance.analytics.hot import Hot, quoted, text
-from appliance.analytics.lake import Lake, publishing
+from appliance.analytics.lake import Lake, Period, publishing
 from appliance.analytics.rows import DELETED, SCHEMA
 
 OFTEN: Final = 500
-"""Responses of a form on one day from which on its questions have columns of their own there."""
+"""Responses of a form in one file from which on its questions have columns of their own there."""
 FORMS: Final = 40
 """Forms at most that have, in one file."""
 _COLUMNS: Final = ", ".join(quoted(field.name) for field in SCHEMA)
@@ -38,29 +37,33 @@ def spilled(folder: Path, table: pa.Table, number: int) -> Path:
     return path
 
 
-def of_forms(connection: Connection, lake: Lake, forms: Collection[str]) -> list[dt.date]:
-    """The days that have responses of any of these."""
+def of_forms(connection: Connection, lake: Lake, forms: Collection[str]) -> set[Period]:
+    """What has responses of any of these."""
     if not forms or lake.is_empty:
-        return []
+        return set()
     found = connection.execute(
         f"SELECT DISTINCT CAST(created_at AS DATE) FROM {lake.source} WHERE form_id IN ({_texts(forms)})"
     )
-    return sorted(day for (day,) in found.fetchall())
+    return {lake.period(day) for (day,) in found.fetchall()}
 
 
-def touched(connection: Connection, spills: Sequence[Path]) -> list[dt.date]:
-    """The days that the parts have rows of."""
+def touched(connection: Connection, lake: Lake, spills: Sequence[Path]) -> set[Period]:
+    """What the parts have rows of."""
     if not spills:
-        return []
-    found = connection.execute(f"SELECT DISTINCT day FROM {_read(spills)} ORDER BY day").fetchall()
-    return [day for (day,) in found]
+        return set()
+    found = connection.execute(f"SELECT DISTINCT day FROM {_read(spills)}").fetchall()
+    return {lake.period(day) for (day,) in found}
 
 
 def often(
-    connection: Connection, lake: Lake, day: dt.date, spills: Sequence[Path], without: Collection[str] = ()
+    connection: Connection, lake: Lake, period: Period, spills: Sequence[Path], without: Collection[str] = ()
 ) -> list[str]:
-    """The forms whose questions get columns of their own on that day."""
-    source = _source(lake.day(day), day, spills, without)
+    """The forms whose questions get columns of their own there."""
+    return often_in(connection, _source(lake, period, spills, without))
+
+
+def often_in(connection: Connection, source: str) -> list[str]:
+    """The same, of what a SELECT gives."""
     counted = connection.execute(
         f"SELECT form_id FROM ({source}) GROUP BY 1 HAVING count(*) >= {OFTEN} "
         f"ORDER BY count(*) DESC, 1 LIMIT {FORMS}"
@@ -71,33 +74,42 @@ def often(
 def write(
     connection: Connection,
     lake: Lake,
-    day: dt.date,
+    period: Period,
     spills: Sequence[Path],
     found: Mapping[str, tuple[Hot, ...]],
     without: Collection[str] = (),
 ) -> int:
-    """Put the day in place, or away when nothing is left of it; how many rows it has. `found` has the typed
+    """Put the file in place, or away when nothing is left of it; how many rows it has. `found` has the typed
     columns of the forms that have any. Of the forms `without`, nothing is kept but what the parts have.
     """
-    columns = {form: found[form] for form in sorted(found) if found[form]}
-    told = {form: hot.fingerprint(each) for form, each in columns.items()}
-    select = _select(_source(lake.day(day), day, spills, without), columns)
-    reader = connection.sql(f"{select} ORDER BY form_id, created_at, response_id").to_arrow_reader(
-        parquet.BATCH
-    )
-    with publishing(lake.day(day)) as beside:
-        rows = parquet.write(reader, beside, told)
+    with publishing(lake.file(period)) as beside:
+        rows = copy(connection, _source(lake, period, spills, without), found, beside)
     if not rows:
-        lake.drop(day)
+        lake.drop(period)
     return rows
 
 
-def _source(kept: Path, day: dt.date, spills: Sequence[Path], without: Collection[str]) -> str:
+def copy(connection: Connection, source: str, found: Mapping[str, tuple[Hot, ...]], path: Path) -> int:
+    """What a SELECT gives, as a file; how many rows."""
+    columns = {form: found[form] for form in sorted(found) if found[form]}
+    told = {form: hot.fingerprint(each) for form, each in columns.items()}
+    asked = connection.sql(f"{_select(source, columns)} ORDER BY form_id, created_at, response_id")
+    return parquet.write(asked.to_arrow_reader(parquet.BATCH), path, told)
+
+
+def together(files: Sequence[Path]) -> str:
+    """A SELECT of all that some files have."""
+    return f"SELECT {_COLUMNS} FROM {_read(files)}"
+
+
+def _source(lake: Lake, period: Period, spills: Sequence[Path], without: Collection[str]) -> str:
     """Each response once, in its latest state; deleted ones not."""
+    kept = lake.file(period)
     left_out = f" WHERE form_id NOT IN ({_texts(without)})" if without else ""
+    within = f"day BETWEEN DATE '{period.first}' AND DATE '{period.last}'"
     parts = []
     if spills:
-        parts.append(f"SELECT {_COLUMNS}, 1 AS fresh FROM {_read(spills)} WHERE day = DATE '{day}'")
+        parts.append(f"SELECT {_COLUMNS}, 1 AS fresh FROM {_read(spills)} WHERE {within}")
     if kept.exists():
         parts.append(f"SELECT {_COLUMNS}, 0 AS fresh FROM read_parquet({text(str(kept))}){left_out}")
     return (
@@ -121,7 +133,7 @@ def _select(source: str, found: Mapping[str, tuple[Hot, ...]]) -> str:
 
 
 def _read(paths: Iterable[Path]) -> str:
-    return f"read_parquet([{', '.join(text(str(path)) for path in paths)}])"
+    return f"read_parquet([{', '.join(text(str(path)) for path in paths)}], hive_partitioning = false)"
 
 
 def _texts(values: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """The lake's folder: a Parquet file for each day (UTC) on which responses came, and how far it goes.
 
     lake/responses/date=2026-11-27/responses.parquet
+    lake/responses/date=2026-08/responses.parquet, a month that is over (`months`)
     lake/forms/forms.parquet, and other tables (`tables`)
     lake/state.json
 
@@ -11,6 +12,7 @@ over the same changes and comes to the same bytes.
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import datetime as dt
 import filecmp
@@ -20,7 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from appliance import disk
 from appliance.analytics.hot import text
@@ -35,6 +37,31 @@ _NOTHING: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
+class Period(NamedTuple):
+    """What one file has the responses of: a day, or a whole month."""
+
+    first: dt.date
+    last: dt.date
+
+    @property
+    def name(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first:%Y-%m}"
+
+
+def day(date: dt.date) -> Period:
+    return Period(date, date)
+
+
+def month(date: dt.date) -> Period:
+    """Which the day is of."""
+    return Period(date.replace(day=1), date.replace(day=calendar.monthrange(date.year, date.month)[1]))
+
+
+def named(name: str) -> Period:
+    """Raises ValueError."""
+    return day(dt.date.fromisoformat(name)) if len(name) > 7 else month(dt.date.fromisoformat(f"{name}-01"))
+
+
 class Lake:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,6 +70,8 @@ class Lake:
         """Of the run under way; nobody else reads there."""
         self.spill = folder / ".spill"
         """What DuckDB puts aside, of a run or of a question."""
+        self.renewed = folder / ".renewed"
+        """What is to be `responses`, as long as it is made (`months`)."""
         self._state = folder / "state.json"
         self._last = folder / "last.json"
 
@@ -60,23 +89,28 @@ class Lake:
         """Of the tables beside `responses`; it may not be there."""
         return self.folder / name / f"{name}.parquet"
 
-    def day(self, date: dt.date) -> Path:
-        return self.responses / f"date={date:%Y-%m-%d}" / NAME
+    def file(self, period: Period) -> Path:
+        return self.responses / f"date={period.name}" / NAME
+
+    def period(self, date: dt.date) -> Period:
+        """The file that has the responses of a day, or would have."""
+        whole = month(date)
+        return whole if self.file(whole).exists() else day(date)
 
     @property
     def is_empty(self) -> bool:
         return next(self.responses.glob(f"*/{NAME}"), None) is None
 
-    def days(self) -> list[dt.date]:
+    def periods(self) -> list[Period]:
         """In their order."""
         found = (path.parent.name.removeprefix("date=") for path in self.responses.glob(f"*/{NAME}"))
-        return sorted(dt.date.fromisoformat(name) for name in found)
+        return sorted(named(name) for name in found)
 
     def state(self) -> dict[str, Any]:
         """`forms`: up to which number each is in wholly; `changed`: up to when changes are; `as_of`; `gone`:
         forms that were deleted and have left; `again`: forms that are to be read anew, as they were not what
-        the database has; `checked`: up to which form and number all were compared; `columns`: by day and
-        form, the fingerprint of its typed columns, None when nobody knows.
+        the database has; `checked`: up to which form and number all were compared; `columns`: by period
+        and form, the fingerprint of its typed columns, None when nobody knows.
 
         Raises ValueError when the file is none of ours.
         """
@@ -118,7 +152,8 @@ class Lake:
 
     def _tidy(self) -> None:
         """Away with what a run left that was killed."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        for left in (self.work, self.renewed):
+            shutil.rmtree(left, ignore_errors=True)
         drafts = ("*/.*.new", "responses/*/.*.new", ".*.tmp")
         for draft in [path for pattern in drafts for path in self.folder.glob(pattern)]:
             draft.unlink(missing_ok=True)
@@ -137,9 +172,9 @@ class Lake:
             if folder.is_dir() and folder != self.spill:
                 shutil.rmtree(folder)
 
-    def drop(self, date: dt.date) -> None:
-        """A day that nothing is left of."""
-        shutil.rmtree(self.day(date).parent, ignore_errors=True)
+    def drop(self, period: Period) -> None:
+        """That nothing is left of."""
+        shutil.rmtree(self.file(period).parent, ignore_errors=True)
         if self.responses.exists():
             disk.sync_folder(self.responses)
 

@@ -87,7 +87,7 @@ def _fill(lake: Lake, copy: Lake, asked: Asked, as_of: str) -> Shared:
     with engine.opened(lake.folder) as connection:
         _check(connection, lake, asked)
         left_out = {OF_USERS} if asked.forms or _SUBMITTER in asked.without else set()
-        places = [(lake.day(day), copy.day(day)) for day in lake.days()]
+        places = [(lake.file(period), copy.file(period)) for period in lake.periods()]
         places += [(lake.table(name), copy.table(name)) for name in TABLES if name not in left_out]
         for source, place in places:
             if source.exists():

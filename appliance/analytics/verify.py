@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,35 +11,37 @@ import pyarrow.parquet as pq
 
 from appliance.analytics.engine import Connection
 from appliance.analytics.hot import text
-from appliance.analytics.lake import Lake
+from appliance.analytics.lake import Lake, Period
 
 
-class Day(NamedTuple):
-    date: dt.date
+class File(NamedTuple):
+    date: str
+    """The day, or the month."""
     responses: int
     fault: str
     """Empty when the file is whole."""
 
 
-def days(lake: Lake) -> list[Day]:
-    """Each day, in their order: every byte is read."""
-    return [_day(lake, date) for date in lake.days()]
+def files(lake: Lake) -> list[File]:
+    """Each of them, in their order: every byte is read."""
+    return [_file(lake, period) for period in lake.periods()]
 
 
-def _day(lake: Lake, date: dt.date) -> Day:
+def _file(lake: Lake, period: Period) -> File:
     try:
-        with pq.ParquetFile(lake.day(date)) as file:
+        with pq.ParquetFile(lake.file(period)) as file:
             table = file.read()
     except (OSError, pa.ArrowException) as fault:
-        return Day(date, 0, str(fault).splitlines()[0][:200])
-    return Day(date, table.num_rows, _fault(table, date))
+        return File(period.name, 0, str(fault).splitlines()[0][:200])
+    return File(period.name, table.num_rows, _fault(table, period))
 
 
-def _fault(table: pa.Table, date: dt.date) -> str:
+def _fault(table: pa.Table, period: Period) -> str:
     if pc.count_distinct(table["response_id"]).as_py() != table.num_rows:
         return "a response is there twice"
     found = pc.unique(pc.cast(pc.floor_temporal(table["created_at"], unit="day"), pa.date32()))
-    return "" if found.to_pylist() == [date] else "it has responses of other days"
+    is_within = all(period.first <= day <= period.last for day in found.to_pylist())
+    return "" if is_within else "it has responses of other days"
 
 
 def revisions(
@@ -57,9 +58,10 @@ def revisions(
     ).fetchall()
     if not found:
         return set()
-    files = ", ".join(text(str(lake.day(date))) for (date,) in sorted(found))
+    files = ", ".join(sorted({text(str(lake.file(lake.period(date)))) for (date,) in found}))
     asked = (
-        f"SELECT form_id, response_id, revision FROM read_parquet([{files}], union_by_name = true) "
+        "SELECT form_id, response_id, revision "
+        f"FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false) "
         "JOIN windows USING (form_id) WHERE seq > low AND seq <= high"
     )
     return set(connection.execute(asked).fetchall())

@@ -23,20 +23,20 @@ def path() -> int:
 
 def check(*, as_json: bool) -> int:
     """Read all files; 1 when anything is wrong with one."""
-    found = verify.days(Lake(Paths(settings.load().data).lake))
+    found = verify.files(Lake(Paths(settings.load().data).lake))
     if as_json:
-        rows = [{"date": f"{one.date}", "responses": one.responses, "fault": one.fault} for one in found]
+        rows = [{"date": one.date, "responses": one.responses, "fault": one.fault} for one in found]
         print(json.dumps({"days": rows}, indent=2))
     elif not found:
         print("The lake is empty; next: POST /api/v1/analytics/run, or wait for ANALYTICS_CRON.")
     else:
         print_table(
             ("DATE", "RESPONSES", "STATE"),
-            [(f"{one.date}", str(one.responses), one.fault or "whole") for one in found],
+            [(one.date, str(one.responses), one.fault or "whole") for one in found],
         )
     if faults := [one for one in found if one.fault]:
         print(
-            f"{len(faults)} days are not whole; next: ./scripts/appliance lake rebuild",
+            f"{len(faults)} files are not whole; next: ./scripts/appliance lake rebuild",
             file=sys.stderr,
         )
     return 1 if faults else 0

@@ -9,7 +9,6 @@ by the next attempt. What was there before is kept beside under another name.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import os
 import shutil
@@ -35,11 +34,6 @@ from appliance.settings import Settings
 from appliance.stores import dumps
 from appliance.stores.dumps import Tally
 
-_EXCHANGE = 2
-"""RENAME_EXCHANGE of renameat2(2): two names change places in one step."""
-_HERE = -100
-"""AT_FDCWD."""
-
 Told = Callable[[int, int], None]
 
 
@@ -54,7 +48,7 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
         draft.rename(data)
         before = None
     else:
-        _exchange(draft, data)
+        disk.exchange(draft, data)
         before = data.with_name(f"{data.name}.before-{utc_now():%Y-%m-%dT%H-%M-%SZ}")
         draft.rename(before)
     disk.sync_folder(data.parent)
@@ -109,10 +103,3 @@ def _serving(scratch: Settings) -> Iterator[Database[Any]]:
     finally:
         child.kill()
         child.wait()
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Two folders change names in one step. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))

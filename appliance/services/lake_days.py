@@ -1,4 +1,6 @@
-"""The lake's days that a run writes anew: those that changed, and those whose columns are others now."""
+"""The lake's files that a run writes anew: those that changed, those whose columns are others now, and months
+that are over and come together.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,10 @@ from appliance.services.lake_tables import Place
 
 if TYPE_CHECKING:
     from appliance.analytics.hot import Hot
+    from appliance.analytics.lake import Period
 
 Marks = dict[str, dict[str, str]]
-"""By day and form, the fingerprint of its typed columns there."""
+"""By period and form, the fingerprint of its typed columns there."""
 
 
 class Writer:
@@ -28,46 +31,76 @@ class Writer:
     def __init__(self, place: Place, marks: Marks | None) -> None:
         self._place = place
         self._columns = _Columns(place.context)
-        self.marks = _read(place) if marks is None else dict(marks)
+        known = {period.name for period in place.lake.periods()}
+        is_known = marks is not None and marks.keys() <= known  # else months came together, and it was killed
+        self.marks = dict(marks) if marks is not None and is_known else _read(place)
         self.days = 0
         self.bytes = 0
 
     async def write(self, spills: list[Path], without: Collection[str]) -> None:
         """`without`: forms of which nothing stays but what the parts have."""
         from appliance.analytics import days
+        from appliance.analytics.lake import named
 
         connection, lake = self._place.connection, self._place.lake
-        touched = await asyncio.to_thread(days.touched, connection, spills)
+        touched = await asyncio.to_thread(days.touched, connection, lake, spills)
         left = await asyncio.to_thread(days.of_forms, connection, lake, without)
-        for day in sorted({*touched, *left}):
-            often = await asyncio.to_thread(days.often, connection, lake, day, spills, without)
-            await self._write(day, spills, often, without)
+        for period in sorted(touched | left):
+            often = await asyncio.to_thread(days.often, connection, lake, period, spills, without)
+            await self._write(period, spills, often, without)
         for name, marks in sorted(self.marks.items()):
-            if (day := dt.date.fromisoformat(name)) not in touched and await self._columns.differ(marks):
-                await self._write(day, [], list(marks), ())
+            if (period := named(name)) not in touched and await self._columns.differ(marks):
+                await self._write(period, [], list(marks), ())
+
+    async def join(self, today: dt.date) -> int:
+        """Months that are over become a file each; how many."""
+        from appliance.analytics import days, months
+
+        connection, lake = self._place.connection, self._place.lake
+        found = await asyncio.to_thread(months.due, lake, today)
+        if not found:
+            return 0
+        often = {
+            month: await asyncio.to_thread(days.often_in, connection, days.together(files))
+            for month, files in found.items()
+        }
+        columns = {
+            month: {form: await self._columns.of(form) for form in forms} for month, forms in often.items()
+        }
+        if await asyncio.to_thread(months.join, connection, lake, found, columns):
+            for month, files in found.items():
+                for file in files:
+                    self.marks.pop(file.parent.name.removeprefix("date="), None)
+                self._mark(month, columns[month])
+        return len(found)
 
     async def _write(
-        self, day: dt.date, spills: list[Path], often: Collection[str], without: Collection[str]
+        self, period: Period, spills: list[Path], often: Collection[str], without: Collection[str]
     ) -> None:
-        from appliance.analytics import days, hot
+        from appliance.analytics import days
 
         connection, lake = self._place.connection, self._place.lake
         found = {form: await self._columns.of(form) for form in often}
-        rows = await asyncio.to_thread(days.write, connection, lake, day, spills, found, without)
-        marks = {form: hot.fingerprint(columns) for form, columns in found.items() if columns}
-        if rows and marks:
-            self.marks[f"{day}"] = marks
-        else:
-            self.marks.pop(f"{day}", None)
+        rows = await asyncio.to_thread(days.write, connection, lake, period, spills, found, without)
+        self._mark(period, found if rows else {})
         self.days += 1
-        self.bytes += lake.day(day).stat().st_size if rows else 0
+        self.bytes += lake.file(period).stat().st_size if rows else 0
+
+    def _mark(self, period: Period, found: Mapping[str, tuple[Hot, ...]]) -> None:
+        from appliance.analytics import hot
+
+        marks = {form: hot.fingerprint(columns) for form, columns in found.items() if columns}
+        if marks:
+            self.marks[period.name] = marks
+        else:
+            self.marks.pop(period.name, None)
 
 
 def _read(place: Place) -> Marks:
     from appliance.analytics import parquet
 
-    found = {f"{day}": parquet.told(place.lake.day(day)) for day in place.lake.days()}
-    return {day: marks for day, marks in found.items() if marks}
+    found = {period.name: parquet.told(place.lake.file(period)) for period in place.lake.periods()}
+    return {name: marks for name, marks in found.items() if marks}
 
 
 class _Columns:

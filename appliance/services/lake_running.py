@@ -116,6 +116,8 @@ class _Run:
             writer = lake_days.Writer(place, state["columns"])
             with step("days"):
                 await writer.write(await asyncio.to_thread(taken.finish), without)
+            with step("months"):
+                await writer.join(self._begun.date())
             upto = {**state["forms"], **{one.form_id: one.whole for one in grown}}
             tables = await self._write_tables(place, forms, upto, taken.changed)
             with step("drift"):

@@ -16,11 +16,12 @@ import duckdb
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from appliance.analytics import asking, days, engine, hot, named, rows
-from appliance.analytics.lake import Lake
+from appliance.analytics import asking, days, engine, hot, months, named, rows, verify
+from appliance.analytics.lake import Lake, day
 from appliance.domain.columns import Column, ColumnMap, Table
 
 DAY = dt.datetime(2026, 3, 28, tzinfo=dt.UTC)  # the clocks go forward in Europe on the next one
+END = dt.date(2026, 4, 30) + months.RESTS  # from the next day on, April is over
 COLUMNS = hot.columns(ColumnMap(Table("", (Column(("n",), "number"), Column(("m", "R"), "choice")))))
 
 
@@ -48,13 +49,23 @@ def take(lake: Lake, connection: engine.Connection, changed: list[dict[str, Any]
         spills = [
             days.spilled(folder, rows.table(changed[at : at + 7]), at) for at in range(0, len(changed), 7)
         ]
-        for day in days.touched(connection, spills):
-            often = days.often(connection, lake, day, spills)
-            days.write(connection, lake, day, spills, dict.fromkeys(often, COLUMNS))
+        for period in sorted(days.touched(connection, lake, spills)):
+            often = days.often(connection, lake, period, spills)
+            days.write(connection, lake, period, spills, dict.fromkeys(often, COLUMNS))
+
+
+def join(lake: Lake, connection: engine.Connection, today: dt.date) -> None:
+    found = months.due(lake, today)
+    columns: dict[Any, Any] = {
+        month: dict.fromkeys(days.often_in(connection, days.together(files)), COLUMNS)
+        for month, files in found.items()
+    }
+    if found:
+        assert months.join(connection, lake, found, columns)
 
 
 def kept(lake: Lake) -> dict[str, tuple[int, str]]:
-    if not lake.days():
+    if lake.is_empty:
         return {}
     with duckdb.connect() as connection:
         found = connection.execute(
@@ -65,14 +76,14 @@ def kept(lake: Lake) -> dict[str, tuple[int, str]]:
 
 
 def digest(lake: Lake) -> str:
-    return hashlib.sha256(b"".join(lake.day(day).read_bytes() for day in lake.days())).hexdigest()
+    return hashlib.sha256(b"".join(lake.file(period).read_bytes() for period in lake.periods())).hexdigest()
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["submit", "edit", "delete", "run"]),
+        st.sampled_from(["submit", "edit", "delete", "run", "join"]),
         st.integers(0, 30),
-        st.integers(-40, 40),
+        st.integers(-140, 140),
         st.sampled_from(["f", "g"]),
     ),
     max_size=40,
@@ -102,11 +113,16 @@ def test_the_lake_is_what_the_responses_are_after_any_history(
                 take(lake, connection, [truth[one] for one in sorted(changed)])
                 take(lake, connection, [truth[one] for one in sorted(changed)])  # as after a kill
                 changed.clear()
+            elif kind == "join":
+                join(lake, connection, END + hours * dt.timedelta(days=1))
         there = {name: one for name, one in truth.items() if one["status"] != "deleted"}
         assert {name: one[0] for name, one in kept(lake).items()} == {
             name: one["revision"] for name, one in there.items()
         }
-        assert set(lake.days()) == {one["created_at"].date() for one in there.values()}
+        held = lake.periods()
+        for one in there.values():
+            assert lake.period(one["created_at"].date()) in held
+        assert len(held) <= len({one["created_at"].date() for one in there.values()}), "none is empty"
 
 
 def test_the_same_rows_give_the_same_bytes_by_any_way() -> None:
@@ -121,6 +137,35 @@ def test_the_same_rows_give_the_same_bytes_by_any_way() -> None:
         for first in range(0, 1200, 300):
             take(other, connection, every[first : first + 300])
         assert digest(other) == at_once
+
+
+def test_a_month_that_is_over_is_one_file_with_the_same_rows() -> None:
+    april = [row(number, "f", DAY + dt.timedelta(hours=6 * number)) for number in range(100)]
+    with opened() as (lake, connection):
+        take(lake, connection, april)
+        before, files = kept(lake), len(lake.periods())
+        join(lake, connection, END)
+        assert [period.name for period in lake.periods()][:5] == [
+            "2026-03",
+            *(f"2026-04-0{n}" for n in range(1, 5)),
+        ]
+        join(lake, connection, END + dt.timedelta(days=1))
+        assert [period.name for period in lake.periods()] == ["2026-03", "2026-04"] and files == 25
+        assert kept(lake) == before and not any(file.fault for file in verify.files(lake))
+        joined = digest(lake)
+        join(lake, connection, END + dt.timedelta(days=9))
+        assert digest(lake) == joined
+        late = [row(101, "f", DAY + dt.timedelta(hours=1)), april[50] | {"revision": 2, "status": "deleted"}]
+        take(lake, connection, late)
+        assert [period.name for period in lake.periods()] == ["2026-03", "2026-04"]
+        assert kept(lake).keys() == before.keys() - {april[50]["_id"]} | {late[0]["_id"]}
+        take(lake, connection, [one | {"revision": 3, "status": "deleted"} for one in (*april, *late)])
+        assert lake.is_empty
+    with opened() as (lake, connection):
+        for each in april:
+            take(lake, connection, [each])
+        join(lake, connection, END + dt.timedelta(days=1))
+        assert digest(lake) == joined, "however it came to it"
 
 
 # All that JSON has, which is all that answers can be made of.
@@ -147,7 +192,7 @@ def test_questions_of_forms_with_many_answers_have_typed_columns() -> None:
         take(lake, connection, [row(1, "g", DAY)])
         found = connection.execute(
             'SELECT form_id, sum(q_n), any_value("q_m.R") '
-            f"FROM '{lake.day(DAY.date())}' GROUP BY 1 ORDER BY 1"
+            f"FROM '{lake.file(day(DAY.date()))}' GROUP BY 1 ORDER BY 1"
         ).fetchall()
     assert found == [("f", sum(range(days.OFTEN)), "x"), ("g", None, None)]
 

@@ -68,7 +68,7 @@ def read(folder: Path, sql: str) -> list[Any]:
 
 def test_all_of_it_is_read_by_duckdb_pyarrow_and_pandas(lake: Lake, tmp_path: Path) -> None:
     copy = shared(lake, tmp_path / "copy")
-    assert [day.fault for day in verify.days(copy)] == ["", ""]
+    assert [day.fault for day in verify.files(copy)] == ["", ""]
     counted = read(
         copy.folder,
         "SELECT count(*), sum(q_n) FROM read_parquet('THERE/responses/*/*.parquet', union_by_name = true)",
@@ -89,7 +89,7 @@ def test_one_form_comes_alone(lake: Lake, tmp_path: Path) -> None:
     columns = read(copy.folder, "DESCRIBE SELECT * FROM 'THERE/responses/*/*.parquet'")
     assert not [name for name, *_ in columns if name.startswith("q_")], "those are of another form"
     assert not copy.table("activity").exists(), "it is about users, whatever the form"
-    assert len(copy.days()) == 2
+    assert len(copy.periods()) == 2
 
 
 def test_without_a_column_nothing_of_it_is_in_any_file(lake: Lake, tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_typed_columns_do_not_go_without_the_answers(lake: Lake, tmp_path: Path)
 def test_links_take_no_room_and_stay_what_they_were(lake: Lake, tmp_path: Path) -> None:
     target = lake.folder.parent / "linked"  # on the same disk
     copy = shared(lake, target, link=True)
-    day = lake.days()[0]
-    assert copy.day(day).samefile(lake.day(day))
+    day = lake.periods()[0]
+    assert copy.file(day).samefile(lake.file(day))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_damaged_lake_is_found_and_emptied() -> None:
     with opened() as (lake, connection):
         take(lake, connection, [row(1, "f", DAY), row(2, "f", DAY + dt.timedelta(days=1))])
         tables_of(lake, connection)
-        data, (first, _) = lake.folder.parent, lake.days()
-        lake.day(first).write_bytes(lake.day(first).read_bytes()[:-9])
+        data, (first, _) = lake.folder.parent, lake.periods()
+        lake.file(first).write_bytes(lake.file(first).read_bytes()[:-9])
         found = appliance_command("lake", "verify", data=data)
         assert found.returncode == 1 and "lake rebuild" in found.stderr
         done = appliance_command("lake", "rebuild", data=data)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.analytics import verify
-from appliance.analytics.lake import Lake
+from appliance.analytics.lake import Lake, day
 from appliance.analytics.tables import TABLES
 from appliance.clock import new_id, utc_now
 from appliance.runtime import folders
@@ -138,7 +138,7 @@ class World:
         """The lake is what the database is."""
         truth = self.do(_truth)
         assert self.kept() == truth["responses"]
-        assert all(not day.fault for day in verify.days(self.lake))
+        assert all(not file.fault for file in verify.files(self.lake))
         assert {row["form_id"]: row["responses"] for row in self.table("forms")} == truth["forms"]
         assert {row["partial_id"]: (row["state"], row["page"]) for row in self.table("partials")} == truth[
             "partials"
@@ -428,7 +428,7 @@ def test_a_damaged_file_fails_the_run_and_a_lake_that_was_emptied_is_made_anew(w
     (form_id,) = world.do(lambda context: _forms(context, 1))
     world.do(lambda context: submit(context, form_id, 0, 1))
     world.run()
-    file = world.lake.day(DAY.date())
+    file = world.lake.file(day(DAY.date()))
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(OSError, match="lake verify"):
         world.run()

@@ -77,7 +77,7 @@ def rows(lake: Lake, form_id: str, columns: str = "response_id, revision") -> li
 
 
 def digest(lake: Lake) -> str:
-    return hashlib.sha256(b"".join(lake.day(day).read_bytes() for day in lake.days())).hexdigest()
+    return hashlib.sha256(b"".join(lake.file(period).read_bytes() for period in lake.periods())).hexdigest()
 
 
 def test_what_came_is_in_the_lake_and_a_second_run_changes_nothing(
@@ -109,7 +109,7 @@ def test_what_a_run_did_is_told(appliance: Running, cast: People, lake: Lake) ->
     answered(cast.alice, form_id, 3)
     told = lake_runs.shape(run(appliance))
     assert told["responses"] >= 3 and told["days"] == 1 and told["drift"] == 0 and told["compared"] >= 3
-    assert told["bytes"] == sum(lake.day(day).stat().st_size for day in lake.days()[-1:])
+    assert told["bytes"] == sum(lake.file(period).stat().st_size for period in lake.periods()[-1:])
     assert told["tables"].keys() == TABLES.keys() and told["tables"]["forms"] >= 1
     assert 0 < sum(told["steps"].values()) <= told["seconds"] + 0.01
     seen = scrape(appliance)
