@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.analytics import verify
-from appliance.analytics.lake import Lake, day
+from appliance.analytics.lake import Lake
 from appliance.analytics.tables import TABLES
 from appliance.clock import new_id, utc_now
 from appliance.runtime import folders
@@ -331,16 +331,17 @@ async def _forms(context: Context, count: int) -> list[str]:
 
 def test_a_run_killed_at_each_step_leaves_what_was_or_what_is_to_be(world: World, tmp_path: Path) -> None:
     forms = world.do(lambda context: _forms(context, 3))
+    lately = (utc_now() - DAY).days * 24 - 72  # in a month that is not joined yet
 
     async def before(context: Context) -> None:
         for number in range(12):
-            await step(context, forms, "submit", number, number * 6 - 36)
+            await step(context, forms, "submit", number, lately + number * 6 - 36)
         await step(context, forms, "analyze", 0, 1)
         await step(context, forms, "half", 1, 0)
 
     async def after(context: Context) -> None:
         for number in range(4):
-            await step(context, forms, "submit", number, number * 14 - 20)
+            await step(context, forms, "submit", number, lately + number * 14 - 20)
         for kind in ("edit", "delete", "half delete", "analyze"):
             await step(context, forms, kind, 1, 2)
         await step(context, forms, "delete form", 2, 0)
@@ -370,6 +371,32 @@ def test_a_run_killed_at_each_step_leaves_what_was_or_what_is_to_be(world: World
         assert not [*world.lake.folder.rglob(".*.new"), *world.lake.folder.rglob("*.tmp")]
     assert len(seen) > len(changed), "it was killed between any two files"
     world.assert_same()
+
+
+def test_a_run_killed_while_months_are_joined_shows_each_response_once(world: World, tmp_path: Path) -> None:
+    forms = world.do(lambda context: _forms(context, 2))
+    world.run()
+    kept, before = tmp_path / "kept", world.kept()
+    shutil.copytree(world.lake.folder, kept)
+
+    async def fill(context: Context) -> None:
+        for number in range(8):
+            await step(context, forms, "submit", number, -24 * number - 2000)
+
+    world.do(fill)
+    steps = world.killed_run(0)
+    new, after = world.digests(), world.kept()
+    assert steps is not None and steps > 15 and len(after) == len(before) + 8
+    assert {period.name for period in world.lake.periods()} >= {"2025-12", "2026-01"}
+    for at in range(2, steps + 1, 4):
+        shutil.rmtree(world.lake.folder)
+        shutil.copytree(kept, world.lake.folder)
+        world.do(_mark)
+        assert world.killed_run(at) is None
+        assert before.items() <= world.kept().items() <= after.items()
+        world.run()
+        assert world.digests() == new, f"after step {at}"
+        assert not world.lake.renewed.exists()
 
 
 async def _mark(context: Context) -> None:
@@ -428,7 +455,7 @@ def test_a_damaged_file_fails_the_run_and_a_lake_that_was_emptied_is_made_anew(w
     (form_id,) = world.do(lambda context: _forms(context, 1))
     world.do(lambda context: submit(context, form_id, 0, 1))
     world.run()
-    file = world.lake.file(day(DAY.date()))
+    file = world.lake.file(world.lake.period(DAY.date()))
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(OSError, match="lake verify"):
         world.run()
