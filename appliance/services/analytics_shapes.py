@@ -53,9 +53,21 @@ class QueryColumn(Struct):
     help: str
 
 
+class QueryParameter(Struct):
+    """Beside `form_id`, `from`, `to` and `time_zone`, which every query takes. `takes` has the kinds of
+    questions, or the values, or the least and greatest number; `default` is null where it must be given.
+    """
+
+    name: str
+    help: str
+    takes: list[str]
+    default: str | None
+
+
 class Query(Struct):
     name: str
     help: str
+    parameters: list[QueryParameter]
     columns: list[QueryColumn]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Response, Router, get, post
 from litestar.params import Parameter, QueryParameter
 
-from appliance.api.answers import accepted, documented, ok
+from appliance.api.answers import PRIVATE, accepted, documented, ok
 from appliance.api.guards import admin_only, signed_in
 from appliance.api.parameters import FormId
 from appliance.api.queries import End, Start, moment_of
 from appliance.api.requests import ApiRequest
-from appliance.services import analytics, analytics_sql
+from appliance.services import analytics, analytics_csv, analytics_sql
 from appliance.services import analytics_shapes as shapes
 from appliance.services.analytics import Asked
 from appliance.services.background import Accepted
@@ -27,10 +27,18 @@ Zone = Annotated[
 ]
 QueryName = Annotated[str, Parameter(max_length=64, description="One of those that `GET …/queries` lists")]
 
+AQuestion = Annotated[
+    str | None,
+    QueryParameter(max_length=1000, description="A question of the form, named like its column in exports"),
+]
 
-def _asked(form_id: str | None, start: str | None, end: str | None, time_zone: str | None) -> Asked:
+
+def _asked(
+    form_id: str | None, start: str | None, end: str | None, time_zone: str | None, **more: str | None
+) -> Asked:
     """Raises BadRequest."""
-    return Asked(form_id, moment_of("from", start), moment_of("to", end), time_zone)
+    parameters = {name: value for name, value in more.items() if value is not None}
+    return Asked(form_id, moment_of("from", start), moment_of("to", end), time_zone, parameters)
 
 
 @get(
@@ -98,10 +106,33 @@ async def ask_query(
     start: Start = None,
     end: End = None,
     time_zone: Zone = None,
+    question: AQuestion = None,
+    by: AQuestion = None,
+    period: Annotated[str | None, QueryParameter(max_length=20, description="How long a period is")] = None,
+    bins: Annotated[str | None, QueryParameter(max_length=20, description="How many ranges")] = None,
+    format: Annotated[
+        Literal["json", "csv"] | None,
+        QueryParameter(description="Without it, as Accept says: csv for `text/csv`, else json"),
+    ] = None,
 ) -> Response[bytes]:
-    """The answer to one of them."""
-    asked = _asked(form_id, start, end, time_zone)
-    return ok(await analytics.answer(request.context, request.signed_in, query_name, asked))
+    """The answer to one of them. `question`, `by`, `period` and `bins` are for those that list them."""
+    asked = _asked(form_id, start, end, time_zone, question=question, by=by, period=period, bins=bins)
+    found = await analytics.answer(request.context, request.signed_in, query_name, asked)
+    wanted = format or request.accept.best_match(["application/json", "text/csv"])
+    return _csv(query_name, found) if wanted in ("csv", "text/csv") else ok(found, headers={"vary": "Accept"})
+
+
+def _csv(name: str, found: shapes.QueryAnswer) -> Response[bytes]:
+    return Response(
+        analytics_csv.lines(analytics.columns_of(name), found.rows),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={
+            **PRIVATE,
+            "vary": "Accept",
+            "content-disposition": f'attachment; filename="{name}.csv"',
+            "x-as-of": found.as_of,
+        },
+    )
 
 
 @post(
