@@ -124,7 +124,7 @@ def _mend_operation(operation: Json, handler: HTTPRouteHandler) -> None:
         del operation["parameters"]
     guards = set(handler.resolve_guards())
     _mend_responses(operation, guarded=bool(guards & {signed_in, admin_only, perhaps_signed_in}))
-    _mend_stream(operation)
+    _add_media(operation)
     if "If-None-Match" in examples.headers_of(name):
         operation["responses"]["304"] = {"description": "What If-None-Match names is current"}
     for status, response in operation["responses"].items():
@@ -179,10 +179,11 @@ def _mend_responses(operation: Json, *, guarded: bool) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _mend_stream(operation: Json) -> None:
-    """Its answer comes whole, or as it is made."""
-    if operation["operationId"] == "createChatCompletion":
-        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+def _add_media(operation: Json) -> None:
+    """An answer that comes whole or as it is made, and one that comes as CSV when that is asked for."""
+    media = {"createChatCompletion": "text/event-stream", "askSql": "text/csv"}.get(operation["operationId"])
+    if media is not None:
+        operation["responses"]["200"]["content"][media] = {"schema": {"type": "string"}}
 
 
 def _any_of(schema: Json) -> None:

@@ -76,7 +76,7 @@ class Queries(Struct):
 
 
 class AskSql(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One SELECT over the table `responses`."""
+    """One SELECT over `responses`, `forms`, `partials`, `ai_results`, `activity`."""
 
     sql: Annotated[str, Meta(min_length=1, max_length=10_000)]
     time_zone: Annotated[str, Meta(max_length=64)] = "UTC"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import Parameter, QueryParameter
 
@@ -16,6 +17,7 @@ from appliance.services import analytics, analytics_csv, analytics_sql
 from appliance.services import analytics_shapes as shapes
 from appliance.services.analytics import Asked
 from appliance.services.background import Accepted
+from appliance.services.sql_child import Form
 
 OneForm = Annotated[
     str | None,
@@ -31,6 +33,8 @@ AQuestion = Annotated[
     str | None,
     QueryParameter(max_length=1000, description="A question of the form, named like its column in exports"),
 ]
+
+_VARIES = {"vary": "Accept"}
 
 
 def _asked(
@@ -143,8 +147,17 @@ def _csv(name: str, found: shapes.QueryAnswer) -> Response[bytes]:
     responses=documented(400, 401, 403, 422, s200=shapes.SqlAnswer),
 )
 async def ask_sql(request: ApiRequest, data: shapes.AskSql) -> Response[bytes]:
-    """One SELECT over `responses`, the responses of all forms that you may see."""
-    return ok(await analytics_sql.ask(request.context, request.signed_in, data))
+    """One SELECT over `responses`, `forms`, `partials`, `ai_results` and `activity`, as far as you may see
+    them. `Accept: text/csv` has the rows as CSV; then `X-As-Of` and `X-Is-Whole` are headers.
+    """
+    wants_csv = request.accept.best_match(["application/json", "text/csv"]) == "text/csv"
+    form: Form = "csv" if wants_csv else "json"
+    found = await analytics_sql.ask(request.context, request.signed_in, data, form)
+    if not wants_csv:
+        told = {"as_of": found.as_of, "is_whole": found.is_whole, "rows": msgspec.Raw(found.body)}
+        return ok(told, headers=_VARIES)
+    about = {"x-as-of": found.as_of, "x-is-whole": "true" if found.is_whole else "false"}
+    return Response(found.body, media_type="text/csv", headers=PRIVATE | _VARIES | about)
 
 
 @post(
