@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Litestar, MediaType, Request
@@ -179,10 +179,16 @@ def _mend_responses(operation: Json, *, guarded: bool) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
+_MEDIA: Final = {
+    "createChatCompletion": "text/event-stream",
+    "askSql": "text/csv",
+    "askQuery": "text/csv",
+}
+
+
 def _add_media(operation: Json) -> None:
     """An answer that comes whole or as it is made, and one that comes as CSV when that is asked for."""
-    media = {"createChatCompletion": "text/event-stream", "askSql": "text/csv"}.get(operation["operationId"])
-    if media is not None:
+    if media := _MEDIA.get(operation["operationId"]):
         operation["responses"]["200"]["content"][media] = {"schema": {"type": "string"}}
 
 

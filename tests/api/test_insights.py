@@ -220,6 +220,7 @@ def _comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         "response_ids",
         "task_id",
         "created_at",
+        "changed_at",
         "submitted_at",
         "load_time",
         "tokens",
