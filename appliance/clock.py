@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import re
 import time
+import zoneinfo
 from collections.abc import Callable
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -48,3 +49,8 @@ def new_id() -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     digits = f"{value:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def is_time_zone(name: str) -> bool:
+    """Of the IANA database; what this machine's own zone is, its name does not tell others."""
+    return name != "localtime" and name in zoneinfo.available_timezones()

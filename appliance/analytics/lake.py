@@ -17,6 +17,7 @@ import contextlib
 import datetime as dt
 import filecmp
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from appliance import disk
 from appliance.analytics.hot import text
 
 NAME: Final = "responses.parquet"
+_NAME: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?")
+"""Of our own: what others put there is none of the lake's."""
 _VERSION: Final = 1
 _ABANDONED: Final = 3600.0
 """Seconds after which nobody writes to a file that DuckDB put aside."""
@@ -104,7 +107,7 @@ class Lake:
     def periods(self) -> list[Period]:
         """In their order."""
         found = (path.parent.name.removeprefix("date=") for path in self.responses.glob(f"*/{NAME}"))
-        return sorted(named(name) for name in found)
+        return sorted(named(name) for name in found if _NAME.fullmatch(name))
 
     def state(self) -> dict[str, Any]:
         """`forms`: up to which number each is in wholly; `changed`: up to when changes are; `as_of`; `gone`:

@@ -23,7 +23,9 @@ def write(reader: pa.RecordBatchReader, path: Path, told: Mapping[str, Any]) -> 
     """
     count = 0
     schema = reader.schema.with_metadata({_KEY: json.dumps(told, sort_keys=True)})
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=1, write_page_checksum=True
+    ) as writer:
         for group in _groups(reader):
             writer.write_table(group.replace_schema_metadata(schema.metadata), GROUP)
             count += group.num_rows

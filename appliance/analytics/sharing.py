@@ -143,6 +143,8 @@ def _write(connection: Connection, source: Path, place: Path, asked: Asked) -> N
     counts = ", ".join(["count(*)", *(f"count({quoted(name)})" for name in questions)])
     ((rows, *filled),) = connection.execute(f"SELECT {counts} {table}").fetchall()
     empty = {name for name, count in zip(questions, filled, strict=True) if not count}
+    if _DATA in asked.without:  # what is in it goes too
+        empty.update(questions)
     kept = [name for name in names if name not in asked.without and name not in empty]
     if rows and kept:
         order = ", ".join(name for name in ("form_id", "created_at", "response_id") if name in kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -12,28 +13,30 @@ import pyarrow.parquet as pq
 from appliance.analytics.engine import Connection
 from appliance.analytics.hot import text
 from appliance.analytics.lake import Lake, Period
+from appliance.analytics.tables import TABLES
 
 
 class File(NamedTuple):
     date: str
-    """The day, or the month."""
-    responses: int
+    """The day, or the month; of a table, its name."""
+    rows: int
     fault: str
     """Empty when the file is whole."""
 
 
 def files(lake: Lake) -> list[File]:
-    """Each of them, in their order: every byte is read."""
-    return [_file(lake, period) for period in lake.periods()]
+    """Each of them, in their order, and the tables beside: every byte is read."""
+    found = [_file(lake.file(period), period.name, period) for period in lake.periods()]
+    return found + [_file(lake.table(name), name) for name in TABLES if lake.table(name).exists()]
 
 
-def _file(lake: Lake, period: Period) -> File:
+def _file(path: Path, name: str, period: Period | None = None) -> File:
     try:
-        with pq.ParquetFile(lake.file(period)) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
     except (OSError, pa.ArrowException) as fault:
-        return File(period.name, 0, str(fault).splitlines()[0][:200])
-    return File(period.name, table.num_rows, _fault(table, period))
+        return File(name, 0, str(fault).splitlines()[0][:200])
+    return File(name, table.num_rows, _fault(table, period) if period else "")
 
 
 def _fault(table: pa.Table, period: Period) -> str:

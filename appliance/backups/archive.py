@@ -156,22 +156,26 @@ def _piped(work: Callable[[IO[bytes]], None], mode: str) -> Iterator[IO[bytes]]:
 def check(path: Path, identity: pyrage.x25519.Identity, told: Callable[[int], None] = lambda _: None) -> Any:
     """The manifest, after every byte was read and compared with it. Raises Damaged, OSError."""
     found: dict[str, Member] = {}
-    manifest: Any = None
+    raw = b""
     with reading(path, identity) as members:
         for name, content in members:
             if name == MANIFEST:
-                manifest = json.loads(content.read())
+                raw = content.read()
                 continue
             hashing, size = _Hashing(content), 0
             while piece := hashing.read(_BLOCK):
                 size += len(piece)
                 told(len(piece))
             found[name] = Member(size, hashing.digest.hexdigest())
-    if not isinstance(manifest, dict):
-        raise Damaged(f"{path} has no manifest")
-    if manifest.get("format") != FORMAT:
-        raise Damaged(f"{path} was made by another version: format {manifest.get('format')!r}")
-    wanted = {name: Member(**member) for name, member in manifest["members"].items()}
+    try:
+        manifest = json.loads(raw)
+        made_by = manifest["format"]
+        wanted = {name: Member(**member) for name, member in manifest["members"].items()}
+        sum(int(tally["documents"]) for tally in manifest["collections"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Damaged(f"{path} has no manifest of a backup") from None
+    if made_by != FORMAT:
+        raise Damaged(f"{path} was made by another version: format {made_by!r}")
     if wanted != found:
         wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise Damaged(f"{path}: {wrong[0]} is not what its manifest says")

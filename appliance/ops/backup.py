@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyrage
+from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from appliance import settings
@@ -55,7 +58,8 @@ def create(folder: Path | None, *, as_json: bool) -> int:
 
 def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     """Read all of it. Raises CannotStart when it is not whole."""
-    manifest = _whole(path, _identity(settings.load(), key))
+    asked = settings.load()
+    manifest = _whole(_known(asked, path), _identity(asked, key))
     documents = sum(each["documents"] for each in manifest["collections"].values())
     files = sum(name.startswith(backup_making.FILES) for name in manifest["members"])
     if as_json:
@@ -85,6 +89,9 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
     if asked.mongodb_uri is not None:
         raise CannotStart("MONGODB_URI is set; a backup is restored into the appliance's own database only")
     data, identity = asked.data, _identity(asked, key)
+    path = _known(asked, path)
+    if (pid := parent.find(Paths(data))) is not None:
+        raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
     if data.exists() and any(data.iterdir()) and not replace:
         raise CannotStart(f"{data} is not empty; next: --replace, which keeps what is there beside it")
     with parent.hold(Paths(data)) as pid:
@@ -92,14 +99,15 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
             before = restoring.restore(asked, path, identity, _progress("documents"))
-        except (Damaged, PyMongoError, OSError) as fault:
+        except (Damaged, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
     if before is not None:
         print(f"what was there before is {before}; when all is well, remove it: rm -r {before}")
     if (data / backup_making.SETTINGS).is_file():
         print(f"the settings of then are {data / backup_making.SETTINGS}; .env was left as it is")
-    print("next: ./scripts/up")
+    named = f"APPLIANCE_DATA={shlex.quote(str(data))} " if "APPLIANCE_DATA" in os.environ else ""
+    print(f"next: {named}./scripts/up")
     return 0
 
 
@@ -111,6 +119,14 @@ def show_key() -> int:
     except OSError as fault:
         raise CannotStart(f"{path}: {fault.strerror}; next: ./scripts/up makes the data folder") from None
     return 0
+
+
+def _known(asked: Settings, path: Path) -> Path:
+    """A file, or the name of one in `backups/`. Raises CannotStart."""
+    for each in (path, Paths(asked.data).backups / path.name):
+        if each.is_file():
+            return each
+    raise CannotStart(f"there is no file {path}; next: ./scripts/appliance backup list")
 
 
 def _folder(asked: Settings, folder: Path | None) -> Path:

@@ -25,14 +25,14 @@ def check(*, as_json: bool) -> int:
     """Read all files; 1 when anything is wrong with one."""
     found = verify.files(Lake(Paths(settings.load().data).lake))
     if as_json:
-        rows = [{"date": one.date, "responses": one.responses, "fault": one.fault} for one in found]
-        print(json.dumps({"days": rows}, indent=2))
+        rows = [{"date": one.date, "rows": one.rows, "fault": one.fault} for one in found]
+        print(json.dumps({"files": rows}, indent=2))
     elif not found:
         print("The lake is empty; next: POST /api/v1/analytics/run, or wait for ANALYTICS_CRON.")
     else:
         print_table(
-            ("DATE", "RESPONSES", "STATE"),
-            [(one.date, str(one.responses), one.fault or "whole") for one in found],
+            ("FILE", "ROWS", "STATE"),
+            [(one.date, str(one.rows), one.fault or "whole") for one in found],
         )
     if faults := [one for one in found if one.fault]:
         print(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import signal
@@ -34,6 +35,9 @@ from appliance.settings import Settings
 from appliance.stores import dumps
 from appliance.stores.dumps import Tally
 
+_MARK = ".restoring"
+"""In the folder that was built: it goes where that goes, so what has none is what was there before."""
+
 Told = Callable[[int, int], None]
 
 
@@ -43,16 +47,55 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
     """
     data = settings.data
     draft = data.with_name(f".{data.name}.restoring")
-    build(settings, path, identity, draft, told)
-    if not data.exists():
-        draft.rename(data)
-        before = None
-    else:
-        disk.exchange(draft, data)
-        before = data.with_name(f"{data.name}.before-{utc_now():%Y-%m-%dT%H-%M-%SZ}")
+    if data.is_mount():
+        raise CannotStart(
+            f"{data} is a mount, which no folder can take the place of; next: restore elsewhere"
+        )
+    with _alone(data.parent):
+        _finish(data, draft)
+        try:
+            build(settings, path, identity, draft, told)
+            _take_over(Paths(data).backups, Paths(draft).backups)
+            if data.exists():
+                disk.exchange(draft, data)
+            else:
+                draft.rename(data)
+        except BaseException:
+            if (draft / _MARK).exists():  # it is the draft still
+                shutil.rmtree(draft)
+            raise
+        return _finish(data, draft)
+
+
+def _finish(data: Path, draft: Path) -> Path | None:
+    """What comes after the two have changed places; also when an attempt before was killed there."""
+    before = None
+    if draft.exists() and not (draft / _MARK).exists():
+        before = data.with_name(f"{data.name}.before-{utc_now():%Y-%m-%dT%H-%M-%S-%f}Z")
         draft.rename(before)
     disk.sync_folder(data.parent)
+    (data / _MARK).unlink(missing_ok=True)
     return before
+
+
+@contextlib.contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """One restore at a time beside a data folder. Raises CannotStart."""
+    descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise CannotStart(f"another restore is under way in {parent}; next: wait for it") from None
+    finally:
+        os.close(descriptor)
+
+
+def _take_over(backups: Path, second: Path) -> None:
+    """The backups that there are stay at hand, under a second name of each."""
+    for backup in backups.glob(f"*{backup_making.SUFFIX}"):
+        (second / backup.name).hardlink_to(backup)
+    disk.sync_folder(second)
 
 
 def build(
@@ -61,6 +104,8 @@ def build(
     """A data folder out of a backup, compared with what it says of itself; its manifest."""
     manifest = archive.check(path, identity)
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / _MARK).touch()
     scratch = dataclasses.replace(settings, data=folder)
     folders.create(Paths(folder))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}

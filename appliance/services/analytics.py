@@ -13,7 +13,6 @@ import contextlib
 import datetime as dt
 import hashlib
 import time
-import zoneinfo
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -26,7 +25,7 @@ from redis.exceptions import LockError, RedisError
 
 from appliance import disk, logs
 from appliance.addresses import Paths
-from appliance.clock import rfc3339
+from appliance.clock import is_time_zone, rfc3339
 from appliance.domain.access import Caller, Level
 from appliance.errors import FieldError, Invalid, NotFound, Unavailable
 from appliance.services import analytics_questions, background, lake_fresh
@@ -64,6 +63,7 @@ _TRIES = 750
 """In which it looks whether it is at its turn."""
 _KEYS = {"daily": "analytics:daily_stats", "activity": "analytics:user_activity"}
 TASK = "run_analytics"
+_FIRST, _LAST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 _AWAY = (RedisError, OSError, TimeoutError)
 _STATE = ("response_id", "revision", "status")
 
@@ -142,10 +142,15 @@ async def scope_of(context: Context, caller: Caller, asked: Asked) -> Scope:
     else:
         rows = await context.db.forms.find(forms.visible(caller), {"_id": 1}).to_list()
         seen = sorted(str(row["_id"]) for row in rows)
-    if zone is not None and zone not in zoneinfo.available_timezones():
+    if zone is not None and not is_time_zone(zone):
         fault = FieldError("/time_zone", "not a time zone of the IANA database, such as Europe/Berlin")
         raise Invalid("There is no such time zone.", errors=[fault])
-    return Scope(seen, asked.start, asked.end, zone or "UTC")
+    return Scope(seen, _within_reason(asked.start), _within_reason(asked.end), zone or "UTC")
+
+
+def _within_reason(moment: dt.datetime | None) -> dt.datetime | None:
+    """Nothing came before; and years 1 and 9999 have no other time zone's day."""
+    return None if moment is None else min(max(moment, _FIRST), _LAST)
 
 
 def _key(name: str, scope: Scope, details: Details) -> str:
@@ -168,10 +173,17 @@ def _lake_run(context: Context) -> str:
 
 
 async def _make(context: Context, query: Named, scope: Scope, details: Details, kept: _Kept | None) -> _Kept:
-    from appliance.analytics import asking, engine
+    import pyarrow as pa
+
+    from appliance.analytics import asking, engine, tables
 
     run = _lake_run(context)
-    as_of, lake, fresh = await lake_fresh.read(context, scope.forms)
+    try:
+        as_of, lake, fresh = await lake_fresh.read(context, scope.forms)
+    except (OSError, ValueError) as fault:
+        raise _unreadable(fault) from None
+    if not query.reads.isdisjoint(tables.TABLES):  # these are of the last run
+        as_of = min(as_of, lake_fresh.as_of(lake))
     basis = await asyncio.to_thread(_basis, run, fresh)
     if kept is not None and kept.basis == basis:  # nothing has come since
         return _Kept(time.time(), as_of, run, basis, kept.rows)
@@ -189,9 +201,17 @@ async def _make(context: Context, query: Named, scope: Scope, details: Details, 
                 parameters=details.parameters,
             )
         except (engine.TooSlow, engine.TooLarge):
-            fault = "It needs more time or memory than a query has; ask about fewer forms or days."
-            raise Unavailable(fault, retry_after=60) from None
+            what = "It needs more time or memory than a query has; ask about fewer forms or days."
+            raise Unavailable(what, retry_after=60) from None
+        except (engine.Fault, pa.ArrowException, OSError) as fault:
+            raise _unreadable(fault) from None
     return _Kept(time.time(), as_of, run, basis, rows)
+
+
+def _unreadable(fault: Exception) -> Unavailable:
+    log.error("the lake cannot be read", extra={"error": str(fault)[:500]})
+    what = "The lake cannot be read; its operator is told why by ./scripts/appliance lake verify."
+    return Unavailable(what, retry_after=60)
 
 
 def _basis(run: str, fresh: pa.Table | None) -> str:

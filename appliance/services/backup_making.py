@@ -54,15 +54,22 @@ def make(settings: Settings, folder: Path, told: Told = lambda done, total: None
     identity = keys.ensure(paths.backup_key)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths.backups.mkdir(mode=0o700, exist_ok=True)
-    with disk.only_one(paths.backups) as alone:
-        if not alone:
+    with disk.only_one(paths.backups) as alone, _only_one(folder, paths.backups) as is_first:
+        if not (alone and is_first):
             raise Conflict("Another backup is being made.")
         _sweep(paths, folder)
-        path = folder / f"appliance-{now:%Y-%m-%dT%H-%M-%SZ}{SUFFIX}"
+        path = folder / f"appliance-{now:%Y-%m-%dT%H-%M-%S}Z{SUFFIX}"
+        while path.exists():  # another appliance's, of the same second
+            path = path.with_name(f"{path.name.removesuffix(SUFFIX)}-2{SUFFIX}")
         with archive.writing(path, identity.to_public()) as writer:
             with _connected(settings) as client:
                 made = _write(client, settings, writer, now, told)
         return made._replace(path=path)
+
+
+def _only_one(folder: Path, backups: Path) -> contextlib.AbstractContextManager[bool]:
+    """Several appliances may have one folder for their backups."""
+    return contextlib.nullcontext(enter_result=True) if folder == backups else disk.only_one(folder)
 
 
 def _sweep(paths: Paths, folder: Path) -> None:

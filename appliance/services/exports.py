@@ -7,12 +7,11 @@ asked for it, and their rights are looked at anew each time.
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 
 import msgspec
 
 from appliance.addresses import Paths
-from appliance.clock import utc_now
+from appliance.clock import is_time_zone, utc_now
 from appliance.domain.access import Caller, Level
 from appliance.errors import BadRequest, Conflict, FieldError, Invalid, NotFound
 from appliance.queue.scripts import Job
@@ -40,7 +39,7 @@ async def wanted(
     level = Level.EDIT if asked.status == "deleted" else Level.VIEW
     form = await visible_state(context, caller, form_id, level)
     zone = asked.time_zone or form["settings"].get("time_zone") or "UTC"
-    if zone not in zoneinfo.available_timezones():
+    if not is_time_zone(zone):
         fault = FieldError("/time_zone", "not a time zone of the IANA database, such as Europe/Berlin")
         raise Invalid("There is no such time zone.", errors=[fault])
     try:

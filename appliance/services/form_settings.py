@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import Any, cast
 
 import msgspec
 
-from appliance.clock import is_moment, rfc3339
+from appliance.clock import is_moment, is_time_zone, rfc3339
 from appliance.errors import BadRequest, FieldError
 from appliance.services import shape_faults, shapes
 from appliance.services.context import Context
@@ -65,7 +64,7 @@ def _check_together(settings: shapes.FormSettings) -> None:
     if len(set(settings.categories)) != len(settings.categories):
         fault = FieldError("/settings/categories", "each category must be named once")
         raise BadRequest("A category is named twice.", errors=[fault])
-    if settings.time_zone is not None and settings.time_zone not in zoneinfo.available_timezones():
+    if settings.time_zone is not None and not is_time_zone(settings.time_zone):
         fault = FieldError(
             "/settings/time_zone", "not a time zone of the IANA database, such as Europe/Berlin"
         )

@@ -31,11 +31,17 @@ async def read(context: Context, forms: Collection[str] | None) -> tuple[str, La
     lake, now = Lake(Paths(context.settings.data).lake), utc_now()
     state = lake.state()
     found = await _read(context, state, forms)
-    if found is None:
+    if found is None or state["as_of"] is None:
         await lake_runs.ask(context.db, f"live:{now:%Y%m%d%H%M}", now)
-        return state["as_of"] or "1970-01-01T00:00:00Z", lake, None
+    if found is None:
+        return as_of(lake), lake, None
     latest = {row["_id"]: row for row in sorted(found, key=lambda row: int(row["revision"]))}
     return rfc3339(now), lake, rows.table(list(latest.values()))
+
+
+def as_of(lake: Lake) -> str:
+    """Of the lake alone."""
+    return lake.state()["as_of"] or "1970-01-01T00:00:00Z"
 
 
 async def _read(

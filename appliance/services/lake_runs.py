@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from appliance import logs
 from appliance.clock import Clock, rfc3339
-from appliance.errors import Problem
+from appliance.errors import Conflict, Problem
 from appliance.services import lake_running
 from appliance.services.context import Context
 from appliance.services.lake_running import Summary
@@ -47,6 +47,9 @@ class Doing:
             summary = await lake_running.run(context, _Telling(context, ids))
         except PyMongoError:
             raise  # the next turn tries again: nobody could be told either
+        except Conflict:  # somebody shares or rebuilds the lake: a later turn
+            await lake_runs.note(context.db, ids, state="asked", begun_at=None)
+            return 0
         except Exception as fault:  # else it would be run again every second
             told = (
                 str(fault)[:500] if isinstance(fault, (Problem, OSError, ValueError)) else repr(fault)[:500]

@@ -13,6 +13,8 @@ from typing import Any
 
 import bson
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -213,3 +215,30 @@ def test_named_queries_say_what_a_loop_over_the_rows_says() -> None:
     assert sum(hour["responses"] for hour in activity) == len(mine)
     hours = [hour["hour"] for hour in activity]
     assert "2026-03-29T01:00:00+01:00" in hours and "2026-03-29T03:00:00+02:00" in hours
+
+
+def test_a_damaged_file_is_told_whatever_byte_it_is(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.folder.mkdir()
+    with engine.opened(lake.folder) as connection:
+        take(
+            lake, connection, [row(number, "f", DAY + dt.timedelta(minutes=number)) for number in range(600)]
+        )
+    path = lake.file(day(DAY.date()))
+    whole, table = path.read_bytes(), pq.read_table(path, partitioning=None)
+    assert [file.fault for file in verify.files(lake)] == [""]
+    for at in range(0, len(whole), len(whole) // 300):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        (found,) = verify.files(lake)
+        is_same = found.fault or pq.read_table(path, partitioning=None).equals(table)
+        assert is_same, f"byte {at} of {len(whole)}"
+    path.write_bytes(whole)
+    path.parent.rename(path.parent.with_name("date=2026-03-29"))
+    assert [file.fault for file in verify.files(lake)] == ["it has responses of other days"]
+    again = lake.file(day(DAY.date()))
+    again.parent.mkdir()
+    pq.write_table(pa.concat_tables([table, table]), again)
+    assert verify.files(lake)[0].fault == "a response is there twice"
+    (lake.responses / "date=2026-03-28 copy").mkdir()
+    (lake.responses / "date=2026-03-28 copy" / "responses.parquet").touch()
+    assert len(verify.files(lake)) == 2

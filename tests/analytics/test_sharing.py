@@ -68,7 +68,7 @@ def read(folder: Path, sql: str) -> list[Any]:
 
 def test_all_of_it_is_read_by_duckdb_pyarrow_and_pandas(lake: Lake, tmp_path: Path) -> None:
     copy = shared(lake, tmp_path / "copy")
-    assert [day.fault for day in verify.files(copy)] == ["", ""]
+    assert {file.fault for file in verify.files(copy)} == {""}
     counted = read(
         copy.folder,
         "SELECT count(*), sum(q_n) FROM read_parquet('THERE/responses/*/*.parquet', union_by_name = true)",
@@ -104,14 +104,14 @@ def test_without_a_column_nothing_of_it_is_in_any_file(lake: Lake, tmp_path: Pat
 def test_typed_columns_do_not_go_without_the_answers(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="`data` too"):
         shared(lake, tmp_path / "copy", without=("q_n",))
-    copy = shared(lake, tmp_path / "copy", without=("q_n", "data"))
+    copy = shared(lake, tmp_path / "copy", without=("data",))
     names = [
         name
         for name, *_ in read(
             copy.folder, "DESCRIBE SELECT * FROM 'THERE/responses/date=2026-03-28/*.parquet'"
         )
     ]
-    assert "q_m.R" in names and "q_n" not in names and "data" not in names
+    assert "submitter" in names and not {"q_m.R", "q_n", "data"} & set(names)
 
 
 def test_links_take_no_room_and_stay_what_they_were(lake: Lake, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_damaged_one_is_refused_before_anything_is_touched(
     for arguments, word in (
         (["restore", str(path), "--key", str(stranger), "--replace"], "another key"),
         (["restore", str(path), "--key", str(key)], "--replace"),
-        (["restore", str(tmp_path / "nobody"), "--key", str(key), "--replace"], "No such file"),
+        (["restore", str(tmp_path / "nobody"), "--key", str(key), "--replace"], "there is no file"),
         (["verify", str(path), "--key", str(tmp_path / "nobody")], "--key FILE"),
         (["verify", str(path), "--key", str(data / "secrets" / "mine")], "AGE-SECRET-KEY-1"),
     ):
@@ -208,12 +208,12 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
     path = tmp_path / "one"
     with archive.writing(path, identity.to_public()) as writer:
         writer.add("a/b", b"x" * 3_000_000)
-        writer.finish({"more": 1})
+        writer.finish({"more": 1, "collections": {}})
     assert archive.check(path, identity)["more"] == 1
     with archive.writing(path, identity.to_public()) as writer:
         writer.add("a/b", b"content")
         writer.members["a/b"] = archive.Member(7, "0" * 64)
-        writer.finish({})
+        writer.finish({"collections": {}})
     with pytest.raises(Damaged, match="a/b is not what"):
         archive.check(path, identity)
     with pytest.raises(ZeroDivisionError):
@@ -225,3 +225,37 @@ def _broken_off(path: Path, identity: pyrage.x25519.Identity) -> None:
     with archive.writing(path, identity.to_public()) as writer:
         writer.add("a/b", b"content")
         raise ZeroDivisionError
+
+
+def test_a_restore_that_was_killed_between_swap_and_names_keeps_what_was_there(
+    backup: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The folder beside is then what was there before, and no draft."""
+    path, key = backup
+    data = tmp_path / "data"
+    (data / "secrets").mkdir(parents=True, mode=0o700)
+    data.chmod(0o700)
+    (data / "secrets" / "mine").write_text("mine")
+    arguments = ["restore", str(path), "--key", str(key), "--replace"]
+    assert appliance_command("backup", *arguments, data=data).returncode == 0
+    (before,) = tmp_path.glob("data.before-*")
+    before.rename(tmp_path / ".data.restoring")
+    (data / ".restoring").touch()
+    assert appliance_command("backup", *arguments, data=data).returncode == 0
+    kept = {each for each in tmp_path.glob("data.before-*") if (each / "secrets" / "mine").is_file()}
+    assert len(kept) == 1 and len(list(tmp_path.glob("data.before-*"))) == 2
+    assert not (data / ".restoring").exists() and not (tmp_path / ".data.restoring").exists()
+
+
+def test_the_backups_that_there_were_are_there_after_a_restore(
+    backup: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path, key = backup
+    data = tmp_path / "data"
+    (data / "backups").mkdir(parents=True, mode=0o700)
+    data.chmod(0o700)
+    (data / "backups" / path.name).write_bytes(path.read_bytes())
+    call = ["restore", path.name, "--key", str(key), "--replace"]
+    restored = appliance_command("backup", *call, data=data)
+    assert restored.returncode == 0, restored.stderr
+    assert path.name in appliance_command("backup", "list", data=data).stdout
