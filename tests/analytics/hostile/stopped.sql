@@ -23,7 +23,7 @@ SELECT count(*) FROM range(1000000000) a, range(1000000000) b
 SELECT hash(range) h, count(*) n FROM range(1000000000) GROUP BY h ORDER BY n
 
 -- memory | longer than
-SELECT max(x) FROM (SELECT hash(range)::VARCHAR x, row_number() OVER (ORDER BY hash(range)) FROM range(100000000))
+SELECT max(x), max(n) FROM (SELECT hash(range)::VARCHAR x, row_number() OVER (ORDER BY hash(range)) n FROM range(1000000000))
 
 -- memory | longer than
 SELECT string_agg(lpad(range::VARCHAR, 100000, 'x'), '') FROM range(1000000)
