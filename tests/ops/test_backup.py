@@ -160,7 +160,7 @@ def test_one_that_is_killed_leaves_nothing_that_the_next_does_not_remove(
     child.communicate()
     assert not list(tmp_path.glob("appliance-*"))
     assert command(appliance, "create", "--folder", str(tmp_path)).returncode == 0
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*appliance-*"))) == 1
     assert [each.name for each in appliance.paths.backups.iterdir()] == [".lock"]
 
 

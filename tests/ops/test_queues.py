@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.api.accounts import command
@@ -83,7 +84,7 @@ def test_doctor_tells_of_them(appliance: Running, cast: People) -> None:
     finally:
         command(appliance, "queue", "resume", "batched")
     assert told.returncode >= 1
-    assert "the queue batched is paused, 0 wait there" in told.stdout
+    assert re.search(r"the queue batched is paused, \d+ wait there", told.stdout), told.stdout
     assert "next: ./scripts/appliance queue resume batched" in told.stdout
     assert "tasks have failed for good: " in told.stdout
 

@@ -23,6 +23,7 @@ class Task:
     attempts: int = 0
     retries: int = 0
     crashes: int = 0
+    furthest: int | None = None
     errors: int = 0
     holder: str | None = None
     fence: int | None = None
