@@ -92,9 +92,12 @@ def _alone(parent: Path) -> Iterator[None]:
 
 
 def _take_over(backups: Path, second: Path) -> None:
-    """The backups that there are stay at hand, under a second name of each."""
+    """The backups that there are stay at hand, under a second name of each, or copied from another disk."""
     for backup in backups.glob(f"*{backup_making.SUFFIX}"):
-        (second / backup.name).hardlink_to(backup)
+        try:
+            (second / backup.name).hardlink_to(backup)
+        except OSError:
+            shutil.copyfile(backup, second / backup.name)
     disk.sync_folder(second)
 
 
