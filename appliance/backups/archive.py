@@ -153,7 +153,7 @@ def _piped(work: Callable[[IO[bytes]], None], mode: str) -> Iterator[IO[bytes]]:
         raise faults[0]
 
 
-def check(path: Path, identity: pyrage.x25519.Identity, told: Callable[[int], None] = lambda _: None) -> Any:
+def check(path: Path, identity: pyrage.x25519.Identity) -> Any:
     """The manifest, after every byte was read and compared with it. Raises Damaged, OSError."""
     found: dict[str, Member] = {}
     raw = b""
@@ -165,7 +165,6 @@ def check(path: Path, identity: pyrage.x25519.Identity, told: Callable[[int], No
             hashing, size = _Hashing(content), 0
             while piece := hashing.read(_BLOCK):
                 size += len(piece)
-                told(len(piece))
             found[name] = Member(size, hashing.digest.hexdigest())
     try:
         manifest = json.loads(raw)

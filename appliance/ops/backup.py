@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def create(folder: Path | None, *, as_json: bool) -> int:
         raise CannotStart("the appliance is not running, so nobody reads its database; next: ./scripts/up")
     started = time.monotonic()
     try:
-        made = backup_making.make(asked, _folder(asked, folder), _progress("documents"))
+        made = backup_making.make(asked, _folder(asked, folder), _tell)
     except (Problem, PyMongoError, OSError) as fault:
         raise CannotStart(f"no backup was made: {fault}") from None
     length = made.path.stat().st_size
@@ -98,7 +97,7 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
-            before = restoring.restore(asked, path, identity, _progress("documents"))
+            before = restoring.restore(asked, path, identity, _tell)
         except (Damaged, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
@@ -144,14 +143,8 @@ def _whole(path: Path, identity: pyrage.x25519.Identity) -> Any:
         raise CannotStart(str(fault)) from None
 
 
-def _progress(unit: str) -> Callable[[int, int], None]:
-    """On a terminal, a line that is written over."""
-    last = [0.0]
-
-    def told(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (time.monotonic() - last[0] > 0.2 or done == total):
-            last[0] = time.monotonic()
-            end = "\n" if done == total else ""
-            print(f"\r{done} of {total} {unit}", end=end, file=sys.stderr, flush=True)
-
-    return told
+def _tell(done: int, total: int) -> None:
+    """On a terminal, in a line that is written over; it comes some times a second."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done} of {total} documents", end=end, file=sys.stderr, flush=True)

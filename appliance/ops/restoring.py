@@ -54,7 +54,7 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
     with _alone(data.parent):
         _finish(data, draft)
         try:
-            build(settings, path, identity, draft, told)
+            _build(settings, path, identity, draft, told)
             _take_over(Paths(data).backups, Paths(draft).backups)
             if data.exists():
                 disk.exchange(draft, data)
@@ -101,10 +101,10 @@ def _take_over(backups: Path, second: Path) -> None:
     disk.sync_folder(second)
 
 
-def build(
+def _build(
     settings: Settings, path: Path, identity: pyrage.x25519.Identity, folder: Path, told: Told
-) -> dict[str, Any]:
-    """A data folder out of a backup, compared with what it says of itself; its manifest."""
+) -> None:
+    """A data folder out of a backup, compared with what it says of itself."""
     manifest = archive.check(path, identity)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -127,7 +127,6 @@ def build(
             db = stack.enter_context(_serving(scratch))
         if wrong := dumps.differing(db, wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
-    return dict(manifest)
 
 
 @contextlib.contextmanager

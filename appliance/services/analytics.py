@@ -98,7 +98,7 @@ async def answer(context: Context, caller: Caller, name: str, asked: Asked) -> Q
     query = _named(name)
     scope = await scope_of(context, caller, asked)
     if "activity" in query.reads:
-        scope = scope._replace(users=None if caller.is_admin else [caller.user_id])
+        scope = with_activity(scope, caller)
     details = await analytics_questions.details(context, query, asked.form_id, asked.parameters)
     key = _key(name, scope, details)
     kept = await _read(context, key)
@@ -148,6 +148,11 @@ async def scope_of(context: Context, caller: Caller, asked: Asked) -> Scope:
     return Scope(seen, _within_reason(asked.start), _within_reason(asked.end), zone or "UTC")
 
 
+def with_activity(scope: Scope, caller: Caller) -> Scope:
+    """What users did: admins see it of all, others of themselves."""
+    return scope._replace(users=None if caller.is_admin else [caller.user_id])
+
+
 def _within_reason(moment: dt.datetime | None) -> dt.datetime | None:
     """Nothing came before; and years 1 and 9999 have no other time zone's day."""
     return None if moment is None else min(max(moment, _FIRST), _LAST)
@@ -179,22 +184,21 @@ async def _make(context: Context, query: Named, scope: Scope, details: Details, 
 
     run = _lake_run(context)
     try:
-        as_of, lake, fresh = await lake_fresh.read(context, scope.forms)
+        fresh = await lake_fresh.read(context, scope.forms)
     except (OSError, ValueError) as fault:
         raise _unreadable(fault) from None
-    if not query.reads.isdisjoint(tables.TABLES):  # these are of the last run
-        as_of = min(as_of, lake_fresh.as_of(lake))
-    basis = await asyncio.to_thread(_basis, run, fresh)
+    as_of = fresh.as_of if query.reads.isdisjoint(tables.TABLES) else fresh.lake_as_of
+    basis = await asyncio.to_thread(_basis, run, fresh.rows)
     if kept is not None and kept.basis == basis:  # nothing has come since
         return _Kept(time.time(), as_of, run, basis, kept.rows)
-    async with _alone(lake.folder):
+    async with _alone(fresh.lake.folder):
         try:
             rows = await asyncio.to_thread(
                 asking.ask,
-                lake,
+                fresh.lake,
                 query.sql,
                 scope,
-                fresh,
+                fresh.rows,
                 is_ours=True,
                 reads=query.reads,
                 asked=details.asked,

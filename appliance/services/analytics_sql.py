@@ -43,13 +43,13 @@ async def ask(context: Context, caller: Caller, asked: AskSql, form: Form) -> Fo
     if caller.roles.isdisjoint({"admin", "analyst"}):
         raise Forbidden("Analysts and admins may write statements; the named queries are for everybody.")
     scope = await analytics.scope_of(context, caller, Asked(time_zone=asked.time_zone))
-    scope = scope._replace(users=None if caller.is_admin else [caller.user_id])
-    as_of, lake, fresh = await lake_fresh.read(context, scope.forms)
-    question = Question(str(lake.folder), asked.sql, scope, SECONDS, ROWS, form)
-    sent = msgspec.json.encode(question) + b"\n" + _stream(fresh)
+    scope = analytics.with_activity(scope, caller)
+    fresh = await lake_fresh.read(context, scope.forms)
+    question = Question(str(fresh.lake.folder), asked.sql, scope, SECONDS, ROWS, form)
+    sent = msgspec.json.encode(question) + b"\n" + _stream(fresh.rows)
     async with children.Turn(_slots, _PATIENCE, "Another statement is being worked on; try again."):
         told, body = await _answer(sent)
-    return Found(as_of, told.is_whole, body)
+    return Found(fresh.as_of, told.is_whole, body)
 
 
 async def _answer(sent: bytes) -> tuple[Told, bytes]:

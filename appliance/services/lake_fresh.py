@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
@@ -23,25 +23,33 @@ up to date instead, and until then an answer is as old as the lake.
 """
 
 
-async def read(context: Context, forms: Collection[str] | None) -> tuple[str, Lake, pa.Table | None]:
-    """As of when the lake and the table together are."""
+class Fresh(NamedTuple):
+    """The lake, and what it does not know."""
+
+    lake: Lake
+    rows: pa.Table | None
+    """Of responses; None when they are too many."""
+    as_of: str
+    """Of the two together."""
+    lake_as_of: str
+    """Of the lake alone, which has all that is no response."""
+
+
+async def read(context: Context, forms: Collection[str] | None) -> Fresh:
+    """Raises PyMongoError, OSError, ValueError."""
     from appliance.analytics import rows
     from appliance.analytics.lake import Lake
 
     lake, now = Lake(Paths(context.settings.data).lake), utc_now()
     state = lake.state()
+    lake_as_of = state["as_of"] or "1970-01-01T00:00:00Z"
     found = await _read(context, state, forms)
     if found is None or state["as_of"] is None:
         await lake_runs.ask(context.db, f"live:{now:%Y%m%d%H%M}", now)
     if found is None:
-        return as_of(lake), lake, None
+        return Fresh(lake, None, lake_as_of, lake_as_of)
     latest = {row["_id"]: row for row in sorted(found, key=lambda row: int(row["revision"]))}
-    return rfc3339(now), lake, rows.table(list(latest.values()))
-
-
-def as_of(lake: Lake) -> str:
-    """Of the lake alone."""
-    return lake.state()["as_of"] or "1970-01-01T00:00:00Z"
+    return Fresh(lake, rows.table(list(latest.values())), rfc3339(now), lake_as_of)
 
 
 async def _read(

@@ -92,6 +92,16 @@ def test_what_was_acknowledged_comes_back_on_an_empty_folder(tmp_path: Path) -> 
                 second.stop()
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder that has something in it, alone in its place."""
+    folder = tmp_path / "place" / "data"
+    (folder / "secrets").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    (folder / "secrets" / "mine").write_text("mine")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def backup(appliance: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """One of the session's appliance, and its key."""
@@ -112,16 +122,12 @@ def test_other_tools_read_it(backup: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_a_damaged_one_is_refused_before_anything_is_touched(
-    backup: tuple[Path, Path], tmp_path: Path
+    backup: tuple[Path, Path], data: Path, tmp_path: Path
 ) -> None:
     path, key = backup
     whole = path.read_bytes()
     stranger = tmp_path / "stranger"
     stranger.write_text(f"{pyrage.x25519.Identity.generate()}\n")
-    data = tmp_path / "place" / "data"
-    (data / "secrets").mkdir(parents=True, mode=0o700)
-    data.chmod(0o700)
-    (data / "secrets" / "mine").write_text("mine")
     wrongs = {
         "cut": whole[: len(whole) // 2],
         "without its end": whole[:-1],
@@ -166,13 +172,9 @@ def test_one_that_is_killed_leaves_nothing_that_the_next_does_not_remove(
 
 @pytest.mark.parametrize("moment", [0.5, 1.5, 2.5, 4.0, 6.0])
 def test_a_restore_that_is_killed_leaves_what_was_there(
-    backup: tuple[Path, Path], tmp_path: Path, moment: float
+    backup: tuple[Path, Path], data: Path, moment: float
 ) -> None:
     path, key = backup
-    data = tmp_path / "data"
-    (data / "secrets").mkdir(parents=True, mode=0o700)
-    data.chmod(0o700)
-    (data / "secrets" / "mine").write_text("mine")
     arguments = ["restore", str(path), "--key", str(key), "--replace"]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), "APPLIANCE_DATA": str(data)}
     call = [sys.executable, "-P", "-m", "appliance", "backup", *arguments]
@@ -186,9 +188,9 @@ def test_a_restore_that_is_killed_leaves_what_was_there(
     again = appliance_command("backup", *arguments, data=data)
     assert again.returncode == 0, again.stderr
     assert (data / "secrets" / "jwt_keys.json").is_file()
-    kept = [each for each in tmp_path.iterdir() if each.name.startswith("data.before-")]
+    kept = [each for each in data.parent.iterdir() if each.name.startswith("data.before-")]
     assert any((each / "secrets" / "mine").is_file() for each in kept)
-    assert not (tmp_path / ".data.restoring").exists()
+    assert not data.with_name(".data.restoring").exists()
 
 
 def test_a_tally_is_of_the_documents_and_not_of_their_order() -> None:
@@ -228,32 +230,24 @@ def _broken_off(path: Path, identity: pyrage.x25519.Identity) -> None:
 
 
 def test_a_restore_that_was_killed_between_swap_and_names_keeps_what_was_there(
-    backup: tuple[Path, Path], tmp_path: Path
+    backup: tuple[Path, Path], data: Path
 ) -> None:
     """The folder beside is then what was there before, and no draft."""
     path, key = backup
-    data = tmp_path / "data"
-    (data / "secrets").mkdir(parents=True, mode=0o700)
-    data.chmod(0o700)
-    (data / "secrets" / "mine").write_text("mine")
     arguments = ["restore", str(path), "--key", str(key), "--replace"]
     assert appliance_command("backup", *arguments, data=data).returncode == 0
-    (before,) = tmp_path.glob("data.before-*")
-    before.rename(tmp_path / ".data.restoring")
+    (before,) = data.parent.glob("data.before-*")
+    before.rename(data.with_name(".data.restoring"))
     (data / ".restoring").touch()
     assert appliance_command("backup", *arguments, data=data).returncode == 0
-    kept = {each for each in tmp_path.glob("data.before-*") if (each / "secrets" / "mine").is_file()}
-    assert len(kept) == 1 and len(list(tmp_path.glob("data.before-*"))) == 2
-    assert not (data / ".restoring").exists() and not (tmp_path / ".data.restoring").exists()
+    kept = {each for each in data.parent.glob("data.before-*") if (each / "secrets" / "mine").is_file()}
+    assert len(kept) == 1 and len(list(data.parent.glob("data.before-*"))) == 2
+    assert not (data / ".restoring").exists() and not (data.with_name(".data.restoring")).exists()
 
 
-def test_the_backups_that_there_were_are_there_after_a_restore(
-    backup: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_the_backups_that_there_were_are_there_after_a_restore(backup: tuple[Path, Path], data: Path) -> None:
     path, key = backup
-    data = tmp_path / "data"
-    (data / "backups").mkdir(parents=True, mode=0o700)
-    data.chmod(0o700)
+    (data / "backups").mkdir(mode=0o700)
     (data / "backups" / path.name).write_bytes(path.read_bytes())
     call = ["restore", path.name, "--key", str(key), "--replace"]
     restored = appliance_command("backup", *call, data=data)

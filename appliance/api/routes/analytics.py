@@ -122,8 +122,13 @@ async def ask_query(
     """The answer to one of them. `question`, `by`, `period` and `bins` are for those that list them."""
     asked = _asked(form_id, start, end, time_zone, question=question, by=by, period=period, bins=bins)
     found = await analytics.answer(request.context, request.signed_in, query_name, asked)
-    wanted = format or request.accept.best_match(["application/json", "text/csv"])
-    return _csv(query_name, found) if wanted in ("csv", "text/csv") else ok(found, headers={"vary": "Accept"})
+    return _csv(query_name, found) if (format or _accepted(request)) == "csv" else ok(found, headers=_VARIES)
+
+
+def _accepted(request: ApiRequest) -> Form:
+    """What `Accept` asks for."""
+    wants_csv = request.accept.best_match(["application/json", "text/csv"]) == "text/csv"
+    return "csv" if wants_csv else "json"
 
 
 def _csv(name: str, found: shapes.QueryAnswer) -> Response[bytes]:
@@ -132,7 +137,7 @@ def _csv(name: str, found: shapes.QueryAnswer) -> Response[bytes]:
         media_type="text/csv; charset=utf-8; header=present",
         headers={
             **PRIVATE,
-            "vary": "Accept",
+            **_VARIES,
             "content-disposition": f'attachment; filename="{name}.csv"',
             "x-as-of": found.as_of,
         },
@@ -150,10 +155,9 @@ async def ask_sql(request: ApiRequest, data: shapes.AskSql) -> Response[bytes]:
     """One SELECT over `responses`, `forms`, `partials`, `ai_results` and `activity`, as far as you may see
     them. `Accept: text/csv` has the rows as CSV; then `X-As-Of` and `X-Is-Whole` are headers.
     """
-    wants_csv = request.accept.best_match(["application/json", "text/csv"]) == "text/csv"
-    form: Form = "csv" if wants_csv else "json"
+    form = _accepted(request)
     found = await analytics_sql.ask(request.context, request.signed_in, data, form)
-    if not wants_csv:
+    if form == "json":
         told = {"as_of": found.as_of, "is_whole": found.is_whole, "rows": msgspec.Raw(found.body)}
         return ok(told, headers=_VARIES)
     about = {"x-as-of": found.as_of, "x-is-whole": "true" if found.is_whole else "false"}
