@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import multiprocessing
 import os
 import signal
@@ -83,7 +82,7 @@ def create_litestar(asked: settings.Settings) -> Litestar:
         context.sender.start()
         preparing = asyncio.create_task(readiness.prepare(context), name="prepare")
         leaving = asyncio.create_task(_leave_when_taken_away(context), name="leave")
-        _spare_the_collector()
+        processes.spare_the_collector()
         _tell_of_the_end(context)
         try:
             yield
@@ -150,10 +149,3 @@ def _tell_of_the_end(context: Context) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
         signal.siginterrupt(number, False)
-
-
-def _spare_the_collector() -> None:
-    """What stands after the start stays: walking it again and again was a tenth of the CPU of a request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

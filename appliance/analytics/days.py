@@ -28,8 +28,9 @@ FORMS: Final = 40
 _COLUMNS: Final = ", ".join(quoted(field.name) for field in SCHEMA)
 
 
-def spilled(folder: Path, table: pa.Table, number: int) -> Path:
+def spilled(folder: Path, tables: Sequence[pa.Table], number: int) -> Path:
     """Keep a part of what changed until its days are written."""
+    table = pa.concat_tables(tables)
     day = pc.cast(pc.floor_temporal(table["created_at"], unit="day"), pa.date32())
     path = folder / f"{number:06d}.parquet"
     ordered = table.append_column("day", day).sort_by("day")

@@ -12,7 +12,6 @@ the while (`show_life`): a long task is never taken for a hung pool.
 from __future__ import annotations
 
 import contextlib
-import gc
 import multiprocessing
 import os
 import signal
@@ -81,8 +80,7 @@ class Pool:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         storage = self._open_storage()
-        gc.collect()
-        gc.freeze()  # else the first collection of each child copies every page that it shares with us
+        processes.spare_the_collector()  # else each child's first collection copies all pages shared with us
         while self._asked is None:
             self._fill()
             wait([child.process.sentinel for child in self._children.values()], timeout=_LOOK)

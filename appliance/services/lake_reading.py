@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bson
 
@@ -20,17 +20,21 @@ from appliance.stores.mongo import AWARE, Document
 from appliance.stores.pages import Span
 from appliance.stores.response_windows import windows
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 OVERLAP = dt.timedelta(minutes=15)
 """Changes this long before the last run are looked at once more: a transaction that was slow to commit."""
-_ROWS = 20_000
-"""Held in memory at most, some 40 MB, before they are put aside."""
+_BYTES = 32 * 1024 * 1024
+"""Held in memory, as columns, before they are put aside."""
 
 
 class Taken:
     """Rows on their way: a part in memory, the rest in files."""
 
     def __init__(self, folder: Path, gone: Collection[str]) -> None:
-        self._folder, self._rows, self._files = folder, list[Document](), list[Path]()
+        self._folder, self._files = folder, list[Path]()
+        self._held: list[pa.Table] = []
         self.gone = gone
         """Forms whose responses are left out."""
         self.count = 0
@@ -38,22 +42,24 @@ class Taken:
         """Ids of those that had been there and were edited or deleted."""
 
     async def add(self, rows: list[Document]) -> None:
-        wanted = [row for row in rows if row["form_id"] not in self.gone]
-        self._rows += wanted
-        self.count += len(wanted)
-        if len(self._rows) >= _ROWS:
+        from appliance.analytics import rows as columns
+
+        if wanted := [row for row in rows if row["form_id"] not in self.gone]:
+            self._held.append(columns.table(wanted))
+            self.count += len(wanted)
+        if sum(table.nbytes for table in self._held) >= _BYTES:
             await asyncio.to_thread(self._flush)
 
     def finish(self) -> list[Path]:
-        if self._rows:
+        if self._held:
             self._flush()
         return self._files
 
     def _flush(self) -> None:
-        from appliance.analytics import days, rows
+        from appliance.analytics import days
 
-        self._files.append(days.spilled(self._folder, rows.table(self._rows), len(self._files)))
-        self._rows = []
+        self._files.append(days.spilled(self._folder, self._held, len(self._files)))
+        self._held = []
 
 
 async def grown_since(context: Context, state: Mapping[str, Any], gone: Collection[str]) -> list[Grown]:

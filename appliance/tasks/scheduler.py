@@ -93,6 +93,7 @@ async def _work(asked: Settings) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    processes.spare_the_collector()
     chores = [asyncio.create_task(_repeat(context, chore), name=chore.name) for chore in CHORES]
     await stopped.wait()
     for chore in chores:

@@ -49,7 +49,7 @@ def take(lake: Lake, connection: engine.Connection, changed: list[dict[str, Any]
     """What a run does with what changed."""
     with lake.working() as folder:
         spills = [
-            days.spilled(folder, rows.table(changed[at : at + 7]), at) for at in range(0, len(changed), 7)
+            days.spilled(folder, [rows.table(changed[at : at + 7])], at) for at in range(0, len(changed), 7)
         ]
         for period in sorted(days.touched(connection, lake, spills)):
             often = days.often(connection, lake, period, spills)

@@ -12,6 +12,7 @@ from typing import Any
 
 import bson
 import httpx
+import pyarrow as pa
 import pymongo
 
 from appliance.analytics import days, engine, rows
@@ -179,13 +180,13 @@ def _from_memory(batches: list[bytes]) -> tuple[float, float]:
     does it, without the server.
     """
     with tempfile.TemporaryDirectory() as folder:
-        lake, parts, held, count = Lake(Path(folder)), list[Path](), list[Document](), 0
+        lake, parts, held, count = Lake(Path(folder)), list[Path](), list[pa.Table](), 0
         begun = time.process_time()
         for place, batch in enumerate(batches):
-            held += bson.decode_all(batch, AWARE)
-            if len(held) >= 20_000 or place == len(batches) - 1:
-                parts.append(days.spilled(Path(folder), rows.table(held), len(parts)))
-                count += len(held)
+            held.append(rows.table(bson.decode_all(batch, AWARE)))
+            count += held[-1].num_rows
+            if len(held) >= 50 or place == len(batches) - 1:
+                parts.append(days.spilled(Path(folder), held, len(parts)))
                 held = []
         aside = time.process_time() - begun
         with engine.opened(Path(folder)) as connection:
