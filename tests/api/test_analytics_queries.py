@@ -20,7 +20,7 @@ from appliance.addresses import Paths
 from appliance.analytics import named
 from appliance.analytics.tables import ACTIVITY
 from tests.api.accounts import add_key
-from tests.api.forms import errors, publish, submit
+from tests.api.forms import create, errors, publish, submit
 from tests.api.test_analytics import URL, ran
 from tests.faults.steering import open_redis, stopped
 from tests.people import People
@@ -63,6 +63,27 @@ def test_a_question_is_asked_about(cast: People, form_id: str) -> None:
     crossed = rows(ask(cast.alice, "crosstab", form_id, question="likes", by="city"))
     assert [(row["answer"], row["responses"]) for row in crossed] == [("tea", 2), ("water", 1)]
     assert len(rows(ask(cast.alice, "histogram", form_id, question="age", bins=4))) == 4
+
+
+def test_a_choice_that_reads_as_no_number_spoils_none(cast: People) -> None:
+    choices = ["1", "3", "NaN", "inf", "x"]
+    elements = [{"type": "text", "name": "name"}, {"type": "radiogroup", "name": "size", "choices": choices}]
+    form_id = str(create(cast.alice, definition={"elements": elements})["form_id"])
+    cast.alice.post(f"/api/v1/forms/{form_id}/publish").raise_for_status()
+    for size in choices:
+        assert submit(cast.alice, form_id, size=size).status_code == 201
+    (found,) = rows(ask(cast.alice, "numbers", form_id, question="size"))
+    assert found == {
+        "answered": 2, "missing": 3, "min": 1, "max": 3, "mean": 2, "p25": 1.5, "p50": 2, "p75": 2.5
+    }  # fmt: skip
+    spread = rows(ask(cast.alice, "histogram", form_id, question="size", bins=2))
+    assert [(row["low"], row["high"], row["responses"]) for row in spread] == [(1, 2, 1), (2, 3, 1)]
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(cast: People, form_id: str) -> None:
+    bounds = {"from": "2026-11-02T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    answer = ask(cast.alice, "daily", form_id, **bounds)
+    assert answer.status_code == 400 and errors(answer) == {"/to": "is before `from`"}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +169,7 @@ def test_an_answer_comes_as_csv(cast: People, how: dict[str, Any]) -> None:
         assert cast.alice.post(f"/api/v1/forms/{form_id}/responses", json=body).status_code == 201
     params = {"form_id": form_id, "question": "sum", **how.get("params", {})}
     answer = cast.alice.get(f"{URL}/queries/choices", params=params, headers=how.get("headers"))
-    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/csv")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "text/csv; header=present; charset=utf-8"
     assert answer.headers["x-as-of"].endswith("Z") and answer.headers["vary"] == "Accept"
     found = list(csv.reader(io.StringIO(answer.text, newline="")))
     assert found[0] == ["answer", "responses", "share"]

@@ -183,9 +183,7 @@ def test_a_flood_of_events_loses_no_restart(appliance: Running) -> None:
 def test_one_that_is_stopped_is_told_and_then_replaced(appliance: Running) -> None:
     """The parent does that: its own alarm does not fire."""
     looks = 2 * EVERY + 2  # else the parent has not seen it look yet, and gives it ten minutes to begin
-    until(
-        lambda: (appliance.program("guardian").uptime or 0) > looks, looks + 10, "the parent has seen it look"
-    )
+    until(lambda: (appliance.program("guardian").uptime or 0) > looks, looks + 10, "the parent saw it look")
     before = appliance.pid("guardian")
     os.kill(before, signal.SIGSTOP)
     until(lambda: appliance.program("guardian").silent, SILENT_SECONDS + 10, "it is silent")

@@ -4,7 +4,8 @@
 -- low: where the range begins
 -- high: where it ends; what is just there belongs to the next one, but for the last
 -- responses: how many
-WITH numbers AS (SELECT TRY_CAST(answer AS DOUBLE) AS number FROM answers),
+WITH said AS (SELECT TRY_CAST(answer AS DOUBLE) AS number FROM answers),
+numbers AS (SELECT IF(isfinite(number), number, NULL) AS number FROM said),
 bounds AS (
     SELECT least, greatest, IF(greatest > least, $bins, 1) AS bins, (greatest - least) / bins AS width
     FROM (SELECT min(number) AS least, max(number) AS greatest FROM numbers)

@@ -8,7 +8,8 @@
 -- p25: the first quartile
 -- p50: the median
 -- p75: the third quartile
-WITH numbers AS (SELECT TRY_CAST(answer AS DOUBLE) AS number FROM answers),
+WITH said AS (SELECT TRY_CAST(answer AS DOUBLE) AS number FROM answers),
+numbers AS (SELECT IF(isfinite(number), number, NULL) AS number FROM said),
 found AS (
     SELECT
         count(number) AS answered,

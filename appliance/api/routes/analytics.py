@@ -13,6 +13,7 @@ from appliance.api.guards import admin_only, signed_in
 from appliance.api.parameters import FormId
 from appliance.api.queries import End, Start, moment_of
 from appliance.api.requests import ApiRequest
+from appliance.errors import BadRequest, FieldError
 from appliance.services import analytics, analytics_csv, analytics_sql
 from appliance.services import analytics_shapes as shapes
 from appliance.services.analytics import Asked
@@ -42,7 +43,10 @@ def _asked(
 ) -> Asked:
     """Raises BadRequest."""
     parameters = {name: value for name, value in more.items() if value is not None}
-    return Asked(form_id, moment_of("from", start), moment_of("to", end), time_zone, parameters)
+    first, last = moment_of("from", start), moment_of("to", end)
+    if first is not None and last is not None and first > last:
+        raise BadRequest("No time is between the two.", errors=[FieldError("/to", "is before `from`")])
+    return Asked(form_id, first, last, time_zone, parameters)
 
 
 @get(
@@ -134,7 +138,7 @@ def _accepted(request: ApiRequest) -> Form:
 def _csv(name: str, found: shapes.QueryAnswer) -> Response[bytes]:
     return Response(
         analytics_csv.lines(analytics.columns_of(name), found.rows),
-        media_type="text/csv; charset=utf-8; header=present",
+        media_type="text/csv; header=present",
         headers={
             **PRIVATE,
             **_VARIES,
