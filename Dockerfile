@@ -17,6 +17,7 @@ FROM ${BASE} AS servers-secantusdb
 ENV LANG=C.UTF-8
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates nginx-light python3 redis-server \
+    prometheus prometheus-alertmanager prometheus-node-exporter prometheus-redis-exporter \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
 
 # --- MongoDB's key: what the address gives must hold the key of this fingerprint, and no other is taken.
@@ -66,6 +67,7 @@ RUN groupadd --gid 10001 appliance \
 WORKDIR /opt/appliance
 COPY --from=built /opt/appliance/ ./
 COPY docs/licences docs/licences/
+COPY deploy/prometheus deploy/prometheus/
 COPY scripts/appliance scripts/supervisorctl scripts/
 COPY nginx.conf supervisord.conf ./
 LABEL org.opencontainers.image.title="appliance" \

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from appliance.errors import CannotStart
 from appliance.settings import Settings
 
 DATABASE = "appliance"
 DATABASE_USER = "appliance"
-METRICS_PORT = 8000
+INNER_PORTS = {
+    "metrics": 8000,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "node-exporter": 9100,
+    "redis-exporter": 9121,
+}
+"""On 127.0.0.1, where nothing else is said; with APPLIANCE_PORT_BASE one after the other from there."""
 GUARDIAN = "guardian"
 """The program that starts the others again."""
 
@@ -33,6 +40,7 @@ class Paths:
         self.secrets = self.data / "secrets"
         self.tls = self.data / "tls"
         self.lake = self.data / "lake"
+        self.prometheus = self.data / "prometheus"
         self.backups = self.data / "backups"
         self.logs = self.data / "logs"
         self.run = self.data / "run"
@@ -96,9 +104,31 @@ def redis_url(settings: Settings) -> str:
     return f"unix://:{password}@{quote(str(paths.redis_socket))}"
 
 
+def redis_place(settings: Settings) -> str:
+    """The same without the password: what may be seen."""
+    if settings.redis_uri:
+        parts = urlsplit(settings.redis_uri)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return f"unix://{Paths(settings.data).redis_socket}"
+
+
+def redis_secret(settings: Settings) -> str:
+    """The password alone; empty when there is none. Raises CannotStart as `redis_url`."""
+    if settings.redis_uri:
+        return unquote(urlsplit(settings.redis_uri).password or "")
+    return read_line(Paths(settings.data).redis_password)
+
+
 def metrics_port(settings: Settings) -> int:
     """Where the application's metrics are, on 127.0.0.1."""
-    return settings.port_base or METRICS_PORT
+    return inner_port(settings, "metrics")
+
+
+def inner_port(settings: Settings, name: str) -> int:
+    """Of one of `INNER_PORTS`, on 127.0.0.1."""
+    if settings.port_base is None:
+        return INNER_PORTS[name]
+    return settings.port_base + list(INNER_PORTS).index(name)
 
 
 def front_url(settings: Settings) -> str:

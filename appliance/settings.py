@@ -242,7 +242,14 @@ class Settings:
         "APPLIANCE_PORT_BASE",
         None,
         _whole(1024, 65000),
-        "the first of the inner ports on 127.0.0.1; default: 8000 for the application's metrics",
+        "the first of the five inner ports on 127.0.0.1; default: 8000 for metrics, 9090, 9093, 9100, 9121",
+        "restart",
+    )
+    monitoring: bool = _row(
+        "APPLIANCE_MONITORING",
+        "on",
+        _switch,
+        "whether Prometheus, Alertmanager and their exporters run",
         "restart",
     )
     trusted_proxies: tuple[str, ...] = _row(

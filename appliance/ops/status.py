@@ -14,6 +14,7 @@ from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
 from appliance.runtime import place
+from appliance.runtime.programs import stays_off
 from appliance.services import ai_models
 from appliance.settings import Settings
 from appliance.stores import programs as stores
@@ -64,14 +65,12 @@ def collect(here: Settings) -> dict[str, Any]:
 
 
 def is_well(program: Program, chosen: Settings) -> bool:
-    """Running, or rightly not: the embedded server whose place another one takes."""
+    """Running, or rightly not: what the settings have switched off."""
     return program.is_running or is_replaced(program, chosen)
 
 
 def is_replaced(program: Program, chosen: Settings) -> bool:
-    return bool(
-        (program.name == "mongo" and chosen.mongodb_uri) or (program.name == "redis" and chosen.redis_uri)
-    )
+    return stays_off(program.name, chosen) is not None
 
 
 def doors(chosen: Settings) -> list[str]:

@@ -19,7 +19,7 @@ from typing import NoReturn
 from appliance import processes, settings
 from appliance.addresses import GUARDIAN, Paths
 from appliance.errors import CannotStart
-from appliance.runtime import confinement, leftovers, programs, records
+from appliance.runtime import confinement, leftovers, monitoring, programs, records
 from appliance.settings import HOME, Settings
 
 # glibc gives each thread that allocates an arena of its own, up to eight a core, and none gives memory back.
@@ -46,8 +46,8 @@ def launch(name: str) -> None:
     chosen = settings.load()
     paths = Paths(chosen.data)
     _check_parent(paths, parent)
-    if replaced := _replaced(kind, chosen):
-        _say(f"{name} stays off: {replaced} is set")
+    if why := programs.stays_off(kind, chosen):
+        _say(f"{name} stays off: {why}")
         return
     os.chdir(paths.run)  # the mark by which leftovers are known
     # Killed by itself, a program may leave children that hold its ports: nginx does.
@@ -89,14 +89,6 @@ def _check_parent(paths: Paths, parent: int) -> None:
         raise CannotStart(f"the supervisor {supervisor} is gone; run ./scripts/up")
 
 
-def _replaced(kind: str, chosen: Settings) -> str | None:
-    if kind == "mongo" and chosen.mongodb_uri:
-        return "MONGODB_URI"
-    if kind == "redis" and chosen.redis_uri:
-        return "REDIS_URL"
-    return None
-
-
 def _start(name: str, kind: str, chosen: Settings, paths: Paths) -> Start:
     if kind == "nginx":
         return _nginx(chosen, paths)
@@ -108,6 +100,9 @@ def _start(name: str, kind: str, chosen: Settings, paths: Paths) -> Start:
         return Start(mongo.prepare(paths, chosen))
     if kind == "api":
         return _api(name, paths)
+    if kind in monitoring.PROGRAMS:
+        command = [which(monitoring.BINARIES[kind]), *monitoring.command(kind, chosen, paths)]
+        return Start(command, extra=monitoring.environment(kind))
     if kind == GUARDIAN:
         return Start([sys.executable, "-P", "-m", "appliance.runtime.guardian"], ours=True)
     return _task_program(name, chosen)

@@ -9,12 +9,13 @@ import shlex
 import shutil
 import socket
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 from appliance import addresses
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.runtime import launch, mongo, ownership, place
+from appliance.runtime import launch, mongo, monitoring, ownership, place
 from appliance.settings import Settings
 
 NEEDED_BYTES = 512 * 1024 * 1024
@@ -98,9 +99,12 @@ def _ports(settings: Settings) -> Iterator[str]:
         yield "APPLIANCE_BIND names no address; next: unset it, or give 127.0.0.1 or 0.0.0.0"
     for address in addresses.listened(settings):
         yield from _doors(address, settings)
-    inner = addresses.metrics_port(settings)
-    if fault := _find_bind_fault("127.0.0.1", inner):
-        yield f"port {inner} on 127.0.0.1 (metrics): {_port_advice(fault, 'APPLIANCE_PORT_BASE', inner)}"
+    for name in addresses.INNER_PORTS:
+        inner = addresses.inner_port(settings, name)
+        if name in monitoring.PROGRAMS and not settings.monitoring:
+            continue
+        if fault := _find_bind_fault("127.0.0.1", inner):
+            yield f"port {inner} on 127.0.0.1 ({name}): {_port_advice(fault, 'APPLIANCE_PORT_BASE', inner)}"
 
 
 def _doors(address: str, settings: Settings, *, but: Collection[int] = ()) -> Iterator[str]:
@@ -170,6 +174,8 @@ def _programs(settings: Settings) -> Iterator[str]:
         needed.append(lambda: launch.which("redis-server"))
     if settings.mongodb_uri is None:
         needed.append(lambda: str(mongo.server(settings)[1]))
+    if settings.monitoring:
+        needed += [partial(launch.which, binary) for binary in monitoring.BINARIES.values()]
     for find in needed:
         try:
             find()

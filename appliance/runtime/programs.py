@@ -11,7 +11,7 @@ from appliance import plan
 from appliance.addresses import GUARDIAN, Paths
 from appliance.errors import CannotStart
 from appliance.plan import Budget
-from appliance.runtime import allowance
+from appliance.runtime import allowance, monitoring
 from appliance.settings import HOME, Settings
 
 # How each is asked to stop: by supervisord (supervisord.conf says the same), and by the kernel when
@@ -25,6 +25,7 @@ STOP_SIGNALS: dict[str, Signals] = {
     "scheduler": SIGINT,
     "api": SIGTERM,
     "nginx": SIGQUIT,
+    **dict.fromkeys(monitoring.PROGRAMS, SIGTERM),
     GUARDIAN: SIGTERM,
 }
 
@@ -36,6 +37,17 @@ def kind(name: str) -> str:
         known = ", ".join("api-N" if each == "api" else each for each in STOP_SIGNALS)
         raise CannotStart(f"there is no program {name!r}; there are {known}")
     return found
+
+
+def stays_off(name: str, settings: Settings) -> str | None:
+    """The setting by which a program is not needed; None when it is."""
+    if name == "mongo" and settings.mongodb_uri:
+        return "MONGODB_URI is set"
+    if name == "redis" and settings.redis_uri:
+        return "REDIS_URL is set"
+    if name in monitoring.PROGRAMS and not settings.monitoring:
+        return "APPLIANCE_MONITORING is off"
+    return None
 
 
 def budget_of(settings: Settings) -> Budget:
@@ -58,7 +70,12 @@ def supervisor_environment(settings: Settings) -> dict[str, str]:
     APPLIANCE_DATA is there because programs start in another folder than the operator did.
     """
     paths = Paths(settings.data)
-    mongo, redis = settings.mongodb_uri is None, settings.redis_uri is None
+    switched = {}
+    for variable, program in (("MONGO", "mongo"), ("REDIS", "redis"), ("MONITORING", "prometheus")):
+        runs = stays_off(program, settings) is None
+        switched[f"SUPERVISED_{variable}"] = str(runs).lower()
+        # One that is switched off and started by hand says so and exits at once: not a failure.
+        switched[f"SUPERVISED_{variable}_SECONDS"] = "1" if runs else "0"
     return {
         "APPLIANCE_DATA": str(paths.data),
         "SUPERVISED_PYTHON": sys.executable,
@@ -66,9 +83,5 @@ def supervisor_environment(settings: Settings) -> dict[str, str]:
         "SUPERVISED_RUN": str(paths.run),
         "SUPERVISED_LOGS": str(paths.logs),
         "SUPERVISED_API_COUNT": str(api_count(settings)),
-        "SUPERVISED_MONGO": str(mongo).lower(),
-        "SUPERVISED_REDIS": str(redis).lower(),
-        # A switched-off server that is started by hand says so and exits at once: not a failure.
-        "SUPERVISED_MONGO_SECONDS": "1" if mongo else "0",
-        "SUPERVISED_REDIS_SECONDS": "1" if redis else "0",
+        **switched,
     }

@@ -29,16 +29,27 @@ PATIENCE = 5
 
 
 def free_port() -> int:
-    """Below the ephemeral range, so that no outgoing connection of another test sits on it."""
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many in a row. Below the ephemeral range, so that no outgoing connection of another
+    test sits on one.
+    """
     for _ in range(200):
-        port = 20000 + int.from_bytes(os.urandom(2), "big") % 7000
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        first = 20000 + int.from_bytes(os.urandom(2), "big") % 7000
+        if all(map(_is_free, range(first, first + count))):
+            return first
     raise AssertionError("no free port")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> None:
@@ -87,6 +98,7 @@ def operator_environ(data: Path) -> dict[str, str]:
         "APPLIANCE_HTTP_PORT": str(free_port()),
         "APPLIANCE_HTTPS_PORT": str(free_port()),
         "APPLIANCE_PORT_BASE": str(free_port()),
+        "APPLIANCE_MONITORING": "off",  # a test of it says so
     }
 
 

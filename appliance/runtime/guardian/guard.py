@@ -19,6 +19,7 @@ from appliance import courses, logs, processes
 from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES, free_bytes
+from appliance.runtime import programs
 from appliance.runtime.guardian import alerts, policy, probes, supervision
 from appliance.runtime.guardian.health import EVERY, Care, Health
 from appliance.runtime.guardian.listener import Event, Listener
@@ -190,8 +191,7 @@ class Guard:
         return OUT_OF_MEMORY
 
     def _is_guarded(self, name: str) -> bool:
-        replaced = {"mongo": self._settings.mongodb_uri, "redis": self._settings.redis_uri}
-        return name != GUARDIAN and not replaced.get(name)
+        return name != GUARDIAN and not programs.stays_off(name, self._settings)
 
     def _is_due(self, course: Course, now: float) -> bool:
         return course.phase == Phase.STARTING or (course.phase == Phase.WAITING and now >= course.due)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from appliance import addresses, processes
 from appliance.addresses import Paths, read_line
 from appliance.errors import CannotStart
+from appliance.runtime import monitoring
 from appliance.runtime.guardian.health import TIMEOUT, Care
 from appliance.settings import Settings
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 Probe = Callable[[], bool | None]
-_ASK = b"GET /healthz HTTP/1.1\r\nHost: guardian\r\nConnection: close\r\n\r\n"
+Place = Path | tuple[str, int]
+"""A socket's path, or an address and a port."""
+_ASK = b"GET %b HTTP/1.1\r\nHost: guardian\r\nConnection: close\r\n\r\n"
 
 CARES = {"mongo": Care(grace=0.0, pause=60.0)}
 """A database that recovers has not opened its port yet, however long that takes: its grace is that nobody can
@@ -36,6 +39,9 @@ def of_program(name: str, settings: Settings) -> Probe:
         path = paths.api_socket(int(name.removeprefix("api-")))
         # A reload takes the socket away from one API after the other, and lets them finish.
         return lambda: None if paths.reloading.exists() else serves_http(path)
+    if name in monitoring.PROGRAMS:
+        port = addresses.inner_port(settings, name)
+        return lambda: serves_http(("127.0.0.1", port), b"/metrics" if "exporter" in name else b"/-/healthy")
     if name == "redis":
         return lambda: redis_answers(paths)
     if name == "mongo":
@@ -46,7 +52,7 @@ def of_program(name: str, settings: Settings) -> Probe:
 def may_be_asked_often(name: str) -> bool:
     """Until its first answer: it costs little, and no failure counts so early. A database's does count, and a
     beat comes only every few seconds."""
-    return name in ("nginx", "redis") or name.startswith("api-")
+    return name in ("nginx", "redis", *monitoring.PROGRAMS) or name.startswith("api-")
 
 
 def is_stopped(pid: int) -> bool:
@@ -63,10 +69,10 @@ def is_launching(pid: int) -> bool:
         return False
 
 
-def serves_http(path: Path) -> bool | None:
-    """By its own /healthz. One that takes a connection and closes it has no room for one more, and lives."""
+def serves_http(place: Place, question: bytes = b"/healthz") -> bool | None:
+    """By its own page. One that takes a connection and closes it has no room for one more, and lives."""
     try:
-        answer = _ask(path, _ASK, b"\r\n")
+        answer = _ask(place, _ASK % question, b"\r\n")
     except (ConnectionResetError, BrokenPipeError):
         return None
     except OSError:
@@ -149,11 +155,12 @@ class Beats:
         return None if before is None else touched not in (0, before)
 
 
-def _ask(path: Path, question: bytes, end: bytes, ends: int = 1) -> bytes:
+def _ask(place: Place, question: bytes, end: bytes, ends: int = 1) -> bytes:
     """What is answered, up to so many line ends. Raises OSError."""
-    with socket.socket(socket.AF_UNIX) as door:
+    is_path = isinstance(place, Path)
+    with socket.socket(socket.AF_UNIX if is_path else socket.AF_INET) as door:
         door.settimeout(TIMEOUT)
-        door.connect(str(path))
+        door.connect(str(place) if is_path else place)
         door.sendall(question)
         answer = b""
         while answer.count(end) < ends and (part := door.recv(512)):

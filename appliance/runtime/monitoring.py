@@ -1,0 +1,96 @@
+"""Prometheus, Alertmanager and the exporters: what each is started with, and their configurations.
+
+All listen on 127.0.0.1 alone and belong to one share of the budget. JSON is YAML, so configurations are made
+from tables and need no template.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from appliance import addresses
+from appliance.addresses import Paths
+from appliance.disk import write_atomically
+from appliance.settings import HOME, Settings
+
+PROGRAMS = ("node-exporter", "redis-exporter", "prometheus", "alertmanager")
+BINARIES = {name: name if name == "prometheus" else f"prometheus-{name}" for name in PROGRAMS}
+"""As Debian calls them."""
+KEPT = "30d"
+KEPT_BYTES = "5GB"
+"""Whichever is reached first."""
+EVERY = "15s"
+"""From one scrape to the next."""
+_MEMORY = {"prometheus": 128, "alertmanager": 24, "node-exporter": 24, "redis-exporter": 24}
+"""MiB that Go's collector keeps to: together less than the share, which nothing may exceed."""
+
+
+def command(name: str, settings: Settings, paths: Paths) -> list[str]:
+    """Its arguments, once the files that it reads are there."""
+    listens = f"--web.listen-address=127.0.0.1:{addresses.inner_port(settings, name)}"
+    if name == "prometheus":
+        return [
+            f"--config.file={_written(paths, 'prometheus', _prometheus(settings))}",
+            f"--storage.tsdb.path={paths.prometheus / 'series'}",
+            f"--storage.tsdb.retention.time={KEPT}", f"--storage.tsdb.retention.size={KEPT_BYTES}",
+            "--storage.tsdb.wal-compression", "--query.max-concurrency=4", "--query.timeout=30s",
+            "--query.max-samples=5000000", "--log.format=json", listens,
+        ]  # fmt: skip
+    if name == "alertmanager":
+        return [
+            f"--config.file={_written(paths, 'alertmanager', _alertmanager())}",
+            f"--storage.path={paths.prometheus / 'alertmanager'}", "--cluster.listen-address=",
+            "--log.format=json", listens,
+        ]  # fmt: skip
+    if name == "redis-exporter":
+        passwords = {addresses.redis_place(settings): addresses.redis_secret(settings)}
+        return [
+            f"--redis.addr={addresses.redis_place(settings)}",
+            f"--redis.password-file={_written(paths, 'redis-exporter', passwords)}",
+            "--log-format=json", listens,
+        ]  # fmt: skip
+    supervisor = f"--collector.supervisord.url=unix://{paths.supervisor_socket}"
+    return ["--collector.supervisord", supervisor, "--log.format=json", listens]
+
+
+def environment(name: str) -> dict[str, str]:
+    return {"GOMAXPROCS": "1", "GOMEMLIMIT": f"{_MEMORY[name]}MiB"}
+
+
+def _written(paths: Paths, name: str, content: dict[str, Any]) -> str:
+    path = paths.run / f"{name}.json"
+    write_atomically(path, json.dumps(content, indent=2))
+    return str(path)
+
+
+def _prometheus(settings: Settings) -> dict[str, Any]:
+    targets = {
+        "appliance": addresses.metrics_port(settings),
+        **{name: addresses.inner_port(settings, name) for name in PROGRAMS},
+    }
+    return {
+        "global": {"scrape_interval": EVERY, "evaluation_interval": EVERY, "scrape_timeout": "10s"},
+        "rule_files": [str(HOME / "deploy" / "prometheus" / "*.rules.yml")],
+        "alerting": {"alertmanagers": [{"static_configs": [_at(targets["alertmanager"])]}]},
+        "scrape_configs": [
+            {"job_name": name, "static_configs": [_at(port)]} for name, port in targets.items()
+        ],
+    }
+
+
+def _at(port: int) -> dict[str, list[str]]:
+    return {"targets": [f"127.0.0.1:{port}"]}
+
+
+def _alertmanager() -> dict[str, Any]:
+    return {
+        "route": {
+            "receiver": "inbox",
+            "group_by": ["alertname"],
+            "group_wait": "30s",
+            "group_interval": "5m",
+            "repeat_interval": "4h",
+        },
+        "receivers": [{"name": "inbox"}],
+    }
