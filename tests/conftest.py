@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance import addresses
 from tests import mailbox as mailboxes
 from tests import people
 from tests.mailbox import Mailbox
 from tests.people import People
 from tests.running import Running, running
+from tests.runtime.servers import free_ports
 
 LAST = (
     "/ai/",
@@ -38,7 +40,9 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="session")
 def appliance(mailbox: Mailbox) -> Iterator[Running]:
-    with running(SMTP_URL=mailbox.url, EGRESS_ALLOW="127.0.0.1/32") as started:
+    base = str(free_ports(len(addresses.INNER_PORTS)))
+    about = {"APPLIANCE_MONITORING": "on", "APPLIANCE_PORT_BASE": base, "EGRESS_ALLOW": "127.0.0.1/32"}
+    with running(SMTP_URL=mailbox.url, **about) as started:
         yield started
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from appliance import addresses
 from appliance.runtime import monitoring
 from tests.monitoring.test_rules import asked
-from tests.running import Running, running
-from tests.runtime.servers import free_ports, until
+from tests.running import Running
+from tests.runtime.servers import until
 
 LATER = {
     "appliance_lake_as_of_timestamp_seconds",
@@ -22,13 +20,6 @@ LATER = {
     "appliance_queue_oldest_seconds",
 }
 """Told once there was a run, or a task."""
-
-
-@pytest.fixture(scope="module")
-def watched() -> Iterator[Running]:
-    base = free_ports(len(addresses.INNER_PORTS))
-    with running(APPLIANCE_MONITORING="on", APPLIANCE_PORT_BASE=str(base)) as started:
-        yield started
 
 
 def ask(appliance: Running, path: str, name: str = "prometheus", **parameters: str) -> Any:
@@ -43,56 +34,56 @@ def up(appliance: Running) -> dict[str, str]:
     return {row["metric"]["job"]: row["value"][1] for row in rows}
 
 
-def test_all_targets_are_up(watched: Running) -> None:
+def test_all_targets_are_up(appliance: Running) -> None:
     wanted = dict.fromkeys(("appliance", *monitoring.PROGRAMS), "1")
-    until(lambda: up(watched) == wanted, 60, "all targets are up")
+    until(lambda: up(appliance) == wanted, 60, "all targets are up")
 
 
-def test_what_the_rules_ask_about_is_told(watched: Running) -> None:
+def test_what_the_rules_ask_about_is_told(appliance: Running) -> None:
     wanted = asked() - LATER
     told: set[str] = set()
 
     def is_told() -> bool:
-        told.update(ask(watched, "/api/v1/label/__name__/values")["data"])
+        told.update(ask(appliance, "/api/v1/label/__name__/values")["data"])
         return wanted <= told
 
     until(is_told, 60, f"all of {wanted} is told")
 
 
-def test_the_rules_are_loaded_and_the_watchdog_reaches_alertmanager(watched: Running) -> None:
-    rules = ask(watched, "/api/v1/rules")["data"]["groups"]
+def test_the_rules_are_loaded_and_the_watchdog_reaches_alertmanager(appliance: Running) -> None:
+    rules = ask(appliance, "/api/v1/rules")["data"]["groups"]
     assert {group["name"] for group in rules} == {"recorded", "machine", "programs", "work"}
     assert not [rule for group in rules for rule in group["rules"] if rule["health"] == "err"]
 
     def is_there() -> bool:
         return "Watchdog" in {
-            one["labels"]["alertname"] for one in ask(watched, "/api/v2/alerts", "alertmanager")
+            one["labels"]["alertname"] for one in ask(appliance, "/api/v2/alerts", "alertmanager")
         }
 
     until(is_there, 60, "the watchdog is heard")
 
 
-def test_they_keep_to_their_memory(watched: Running) -> None:
+def test_they_keep_to_their_memory(appliance: Running) -> None:
     """Proportional set sizes, in MiB, of a share of 256."""
     found = 0
     for name in monitoring.PROGRAMS:
-        lines = (Path("/proc") / str(watched.pid(name)) / "smaps_rollup").read_text()
+        lines = (Path("/proc") / str(appliance.pid(name)) / "smaps_rollup").read_text()
         found += next(int(line.split()[1]) for line in lines.splitlines() if line.startswith("Pss:"))
     assert found / 1024 < 200
 
 
-def test_no_secret_is_seen(watched: Running) -> None:
-    password = watched.paths.redis_password.read_text().strip().encode()
+def test_no_secret_is_seen(appliance: Running) -> None:
+    password = appliance.paths.redis_password.read_text().strip().encode()
     for name in monitoring.PROGRAMS:
-        folder = Path("/proc") / str(watched.pid(name))
+        folder = Path("/proc") / str(appliance.pid(name))
         assert password not in (folder / "cmdline").read_bytes()
         assert password not in (folder / "environ").read_bytes()
-    assert (watched.paths.run / "redis-exporter.json").stat().st_mode & 0o077 == 0
+    assert (appliance.paths.run / "redis-exporter.json").stat().st_mode & 0o077 == 0
 
 
-def test_they_listen_on_this_machine_alone(watched: Running) -> None:
+def test_they_listen_on_this_machine_alone(appliance: Running) -> None:
     """As the kernel has it: 0100007F is 127.0.0.1."""
-    ports = {f"{addresses.inner_port(watched.settings, name):04X}" for name in addresses.INNER_PORTS}
+    ports = {f"{addresses.inner_port(appliance.settings, name):04X}" for name in addresses.INNER_PORTS}
     listening = [
         line.split()[1].split(":")
         for table in ("tcp", "tcp6")

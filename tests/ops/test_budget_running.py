@@ -13,6 +13,7 @@ import pytest
 from appliance import addresses, plan, processes, trees
 from appliance.addresses import read_line
 from appliance.plan import Plan
+from appliance.runtime import monitoring
 from tests.api import exports
 from tests.api.forms import publish, submit
 from tests.ops.test_running import command
@@ -94,6 +95,7 @@ def test_only_the_sockets_of_the_plan_are_listened_on(appliance: Running) -> Non
         ("nginx", "127.0.0.1", chosen.https_port),
         ("mongo", "127.0.0.1", int(read_line(paths.mongo_port))),
         ("scheduler", "127.0.0.1", addresses.metrics_port(chosen)),
+        *((name, "127.0.0.1", addresses.inner_port(chosen, name)) for name in monitoring.PROGRAMS),
     }
     planned = plan.find(paths)
     assert planned

@@ -99,10 +99,10 @@ def test_a_missing_package_is_named_with_its_command_to_who_is_not_root(
     (tools / "apt-get").symlink_to("/usr/bin/apt-get")
     ended = run("/usr/bin/setpriv", "--reuid=65534", "--clear-groups", script, PATH=str(tools))
     assert ended.returncode == 2, ended.stderr
-    assert "Missing: nginx-light redis-server. As root, run:" in ended.stderr
-    assert (
-        "apt-get update && apt-get install --no-install-recommends nginx-light redis-server" in ended.stderr
-    )
+    monitoring = "prometheus prometheus-alertmanager prometheus-node-exporter prometheus-redis-exporter"
+    missing = f"nginx-light redis-server {monitoring}"
+    assert f"Missing: {missing}. As root, run:" in ended.stderr
+    assert f"apt-get update && apt-get install --no-install-recommends {missing}" in ended.stderr
 
 
 def test_a_second_setup_waits_for_the_first_and_says_so(checkout: Path) -> None:

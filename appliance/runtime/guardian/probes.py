@@ -157,10 +157,10 @@ class Beats:
 
 def _ask(place: Place, question: bytes, end: bytes, ends: int = 1) -> bytes:
     """What is answered, up to so many line ends. Raises OSError."""
-    is_path = isinstance(place, Path)
-    with socket.socket(socket.AF_UNIX if is_path else socket.AF_INET) as door:
+    address = str(place) if isinstance(place, Path) else place
+    with socket.socket(socket.AF_UNIX if isinstance(place, Path) else socket.AF_INET) as door:
         door.settimeout(TIMEOUT)
-        door.connect(str(place) if is_path else place)
+        door.connect(address)
         door.sendall(question)
         answer = b""
         while answer.count(end) < ends and (part := door.recv(512)):
