@@ -36,7 +36,7 @@ _encoder: Final = msgspec.json.Encoder(enc_hook=int)  # the driver has a type of
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Of decoded documents of `responses`, in their order; moments must be aware."""
+    """Of decoded documents of `responses`, in their order; naive moments are UTC."""
     meta = [row["meta"] for row in rows]
     columns = [
         [row["_id"] for row in rows],

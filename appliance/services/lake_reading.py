@@ -16,7 +16,7 @@ from appliance.services import deadlines, lake_tables
 from appliance.services.context import Context
 from appliance.stores import changes
 from appliance.stores.changes import Grown
-from appliance.stores.mongo import AWARE, Document
+from appliance.stores.mongo import NAIVE, Document
 from appliance.stores.pages import Span
 from appliance.stores.response_windows import windows
 
@@ -74,7 +74,7 @@ async def came(context: Context, one: Grown) -> AsyncIterator[list[Document]]:
     reading = windows(context.db, one.form_id, None, Span(one.after + 1, one.upto), deadlines.start)
     async with contextlib.aclosing(reading):
         async for batch, _ in reading:
-            yield bson.decode_all(batch, AWARE)
+            yield bson.decode_all(batch, NAIVE)
 
 
 async def changed(context: Context, since: str) -> AsyncIterator[list[Document]]:

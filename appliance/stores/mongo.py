@@ -25,6 +25,8 @@ AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 """How raw documents are decoded. Whole numbers of 64 bits stay of the driver's own type, which costs nothing;
 whoever writes them as JSON needs `enc_hook=int`.
 """
+NAIVE: CodecOptions[Document] = CodecOptions(tz_aware=False)
+"""The same with moments that are UTC and do not say so: a third of the time of decoding is saying it."""
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 

@@ -15,12 +15,13 @@ import httpx
 import pyarrow as pa
 import pymongo
 
+from appliance import processes
 from appliance.analytics import days, engine, rows
 from appliance.analytics.lake import Lake
 from appliance.clock import new_id, rfc3339, utc_now
 from appliance.domain.answer import check_answers
 from appliance.domain.form import compile_definition
-from appliance.stores.mongo import AWARE, Document
+from appliance.stores.mongo import NAIVE, Document
 from tests.bench import fill, report
 from tests.running import Running
 from tests.runtime.servers import until
@@ -179,11 +180,13 @@ def _from_memory(batches: list[bytes]) -> tuple[float, float]:
     """Responses a second of CPU until they are put aside by day, and until their days are there too. As a run
     does it, without the server.
     """
+    processes.spare_the_collector()
     with tempfile.TemporaryDirectory() as folder:
         lake, parts, held, count = Lake(Path(folder)), list[Path](), list[pa.Table](), 0
         begun = time.process_time()
         for place, batch in enumerate(batches):
-            held.append(rows.table(bson.decode_all(batch, AWARE)))
+            documents: list[Document] = bson.decode_all(batch, NAIVE)
+            held.append(rows.table(documents))
             count += held[-1].num_rows
             if len(held) >= 50 or place == len(batches) - 1:
                 parts.append(days.spilled(Path(folder), held, len(parts)))

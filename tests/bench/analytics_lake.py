@@ -1,4 +1,7 @@
-"""Questions to a lake that was made for it: the product, DuckDB by itself, pandas and Polars, in turn."""
+"""Questions to a lake that was made for it: the product, DuckDB by itself, pandas and Polars, in turn.
+
+The rows are made by SQL, and written by what writes the days of a run.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,22 @@ import math
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from appliance.analytics import asking, named
+from appliance.analytics import answers, asking, days, hot, named
+from appliance.analytics.answers import Asked, Source
 from appliance.analytics.lake import Lake, day
 from appliance.analytics.tables import TABLES
+from appliance.domain.form import compile_definition
+from appliance.domain.survey_columns import survey_columns
 from tests.bench import report
 from tests.bench.sides import PEERS
 
@@ -59,8 +65,38 @@ FLOWS: dict[str, tuple[str, float]] = {
 }
 """The flows' kinds of questions, and their limits in milliseconds for 1M responses."""
 
+DEFINITION: dict[str, Any] = {
+    "elements": [
+        {"type": "text", "name": "name"},
+        {"type": "text", "name": "age", "inputType": "number"},
+        {"type": "radiogroup", "name": "city", "choices": [f"City {number}" for number in range(10)]},
+        {"type": "checkbox", "name": "likes", "choices": ["tea", "water"]},
+        {"type": "boolean", "name": "again"},
+        {"type": "rating", "name": "score", "rateMin": 0, "rateMax": 10},
+        {"type": "matrix", "name": "quality", "rows": ["food", "service"], "columns": ["good", "bad"]},
+        {"type": "comment", "name": "words"},
+    ]
+}
+"""Of every form, so that each named query finds a question."""
+_COLUMNS = survey_columns(compile_definition(DEFINITION))
+_QUESTIONS = {
+    "choices": ("likes",), "booleans": ("again",), "numbers": ("age",), "histogram": ("age",),
+    "ratings": ("score",), "nps": ("score",), "matrix": ("quality",), "crosstab": ("city", "again"),
+}  # fmt: skip
+
+_VIEWS = ("answers", "given", "cells", "declared")
+
 Json = dict[str, Any]
-Ask = Callable[[str], Any]
+
+
+class Question(NamedTuple):
+    sql: str
+    reads: frozenset[str]
+    asked: Asked | None = None
+    parameters: dict[str, Any] | None = None
+
+
+Ask = Callable[[Question], Any]
 
 
 def make(folder: Path, rows: int, analyzed: int) -> Lake:
@@ -72,10 +108,9 @@ def make(folder: Path, rows: int, analyzed: int) -> Lake:
             path = lake.file(day(moment.date()))
             path.parent.mkdir(parents=True)
             count = rows // DAYS + (place < rows % DAYS)
-            connection.execute(
-                f"COPY ({_DAY.format(place=place, count=count, day=moment.isoformat())}) TO '{path}' "
-                "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 60000)"
-            )
+            made = _DAY.format(place=place, count=count, day=moment.isoformat())
+            often = days.often_in(connection, made)
+            days.copy(connection, made, dict.fromkeys(often, hot.columns(_COLUMNS)), path)
         ids = f"SELECT response_id, form_id, created_at FROM read_parquet('{lake.pattern}') LIMIT {analyzed}"
         moods = "['positive', 'neutral', 'negative', 'unsure'][(1 + hash(response_id) % 4)::BIGINT]"
         results = connection.sql(
@@ -121,13 +156,15 @@ SELECT
     TIMESTAMPTZ '{day}' + to_milliseconds(i * 86400000 // {count}) AS created_at,
     created_at AS updated_at,
     (hash(i + 1) % 30000) / 100.0::DOUBLE AS completion_time,
-    NULL::VARCHAR AS submitter,
+    CASE WHEN i % 3 = 0 THEN format('user-{{:04d}}', hash(i + 11) % 500) END AS submitter,
     CASE WHEN i % 20 = 0 THEN 'flagged' ELSE 'accepted' END AS status,
     'en' AS language,
-    format('{{{{"name":"A{{}}","age":{{}},"city":"City {{}}","score":{{}},"words":"' ||
-        'the staff was kind but we waited {{}} music too loud {{}}"}}}}',
-        hash(i + 2) % 10000, 16 + hash(i + 3) % 80, hash(i + 4) % 10, 1 + hash(i + 5) % 5,
-        hash(i + 6), hash(i + 7)) AS data,
+    format('{{{{"name":"A{{}}","age":{{}},"city":"City {{}}","likes":{{}},"again":{{}},"score":{{}},' ||
+        '"quality":{{{{"food":"{{}}","service":"bad"}}}},' ||
+        '"words":"the staff was kind but we waited {{}} music too loud {{}}"}}}}',
+        hash(i + 2) % 10000, 16 + hash(i + 3) % 80, hash(i + 4) % 10,
+        ['["tea"]', '["tea","water"]', '[]'][(1 + hash(i + 8) % 3)::BIGINT], hash(i + 9) % 2 = 0,
+        hash(i + 5) % 11, ['good', 'bad'][(1 + hash(i + 10) % 2)::BIGINT], hash(i + 6), hash(i + 7)) AS data,
     []::VARCHAR[] AS tags,
     NULL::VARCHAR AS source,
     i AS seq,
@@ -159,7 +196,7 @@ ORDER BY user_id
 """
 
 
-def measure(lake: Lake, rounds: int, questions: dict[str, str]) -> dict[str, Json]:
+def measure(lake: Lake, rounds: int, questions: dict[str, Question]) -> dict[str, Json]:
     """By question and side: milliseconds, the median of so many rounds; and whether the sides agree."""
     found: dict[str, Json] = {}
     with contextlib.ExitStack() as stack:
@@ -170,19 +207,19 @@ def measure(lake: Lake, rounds: int, questions: dict[str, str]) -> dict[str, Jso
         }
         one, all_cpus = (stack.enter_context(_duckdb(lake, threads)) for threads in (1, None))
         sides: dict[str, Ask] = {"product": _product(lake), "DuckDB": one, "DuckDB, all CPUs": all_cpus}
-        for name, sql in questions.items():
+        for name, question in questions.items():
             times: dict[str, list[float]] = {side: [] for side in (*sides, *peers)}
-            answers = {}
+            told_by = {}
             for _ in range(rounds):
                 for side, ask in sides.items():
                     begun = time.monotonic()
-                    answers[side] = ask(sql)
+                    told_by[side] = ask(question)
                     times[side].append(time.monotonic() - begun)
                 for side, asked in peers.items():
                     if told := asked(name):
                         times[side].append(told["seconds"])
-                        assert told["rows"] == len(answers["product"]), (side, name, told)
-            assert _agree(answers["product"], answers["DuckDB"]), name
+                        assert told["rows"] == len(told_by["product"]), (side, name, told)
+            assert told_by["product"] and _agree(told_by["product"], told_by["DuckDB"]), name
             found[name] = {
                 side: round(report.quantile(taken, 0.5) * 1000, 1) for side, taken in times.items() if taken
             }
@@ -192,9 +229,12 @@ def measure(lake: Lake, rounds: int, questions: dict[str, str]) -> dict[str, Jso
 def _product(lake: Lake) -> Ask:
     """As the API asks a named query that is not in Redis."""
 
-    def ask(sql: str) -> list[Json]:
-        scope = asking.Scope(users=None)
-        return asking.ask(lake, sql, scope, is_ours=True, reads=reads(sql), seconds=LONGEST)
+    def ask(one: Question) -> list[Json]:
+        scope = asking.Scope(users=None, forms=[one.asked.form_id] if one.asked else None)
+        return asking.ask(
+            lake, one.sql, scope, is_ours=True, reads=one.reads, seconds=LONGEST, asked=one.asked,
+            parameters=one.parameters,
+        )  # fmt: skip
 
     return ask
 
@@ -205,17 +245,50 @@ def _duckdb(lake: Lake, threads: int | None) -> Iterator[Ask]:
     config: dict[str, Any] = {} if threads is None else {"threads": threads}
     with duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        source = f"read_parquet('{lake.pattern}', union_by_name = true)"
-        connection.execute(f"CREATE VIEW responses AS SELECT * FROM {source}")
+        rows = f"read_parquet('{lake.pattern}', union_by_name = true)"
+        connection.execute(f"CREATE VIEW responses AS SELECT * FROM {rows}")
         for name in TABLES:
             file = lake.folder / name / f"{name}.parquet"
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{file}')")
+        for asked in _every_asked():
+            is_typed = all(answers.has(lake.file(period), asked) for period in lake.periods())
+            source = Source("responses", f"form_id = '{asked.form_id}'", is_typed)
+            views = answers.views(asked, [source])
+            for view, sql in views.items():
+                connection.execute(f"CREATE VIEW {_view(asked, view)} AS {_named(asked, sql, views)}")
 
-        def ask(sql: str) -> list[Json]:
-            rows = connection.sql(sql).to_arrow_table().to_pylist()
+        def ask(one: Question) -> list[Json]:
+            sql = (
+                _named(one.asked, one.sql, ("answers", "given", "cells", "declared"))
+                if one.asked
+                else one.sql
+            )
+            found = connection.sql(sql, params=one.parameters) if one.parameters else connection.sql(sql)
+            rows = found.to_arrow_table().to_pylist()
             return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
         yield ask
+
+
+def _every_asked() -> list[Asked]:
+    return [_asked(names) for names in sorted(set(_QUESTIONS.values()))]
+
+
+def _asked(names: Sequence[str]) -> Asked:
+    known = answers.questions(_COLUMNS)
+    mark = hot.fingerprint(hot.columns(_COLUMNS))
+    return Asked(_form(0), mark, tuple(known[name] for name in names))
+
+
+def _view(asked: Asked, name: str) -> str:
+    return "_".join((name, *(question.name for question in asked.questions)))
+
+
+def _named(asked: Asked, sql: str, views: Iterable[str]) -> str:
+    """With views that are this question's."""
+    for name in views:
+        sql = re.sub(rf"\b(FROM|JOIN) {name}\b", rf"\1 {_view(asked, name)}", sql)
+    return sql
 
 
 def _plain(value: Any) -> Any:
@@ -271,17 +344,20 @@ def peer(name: str, lake: Path) -> Iterator[Callable[[str], Json | None]]:
         stdout.close()
 
 
-def reads(sql: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql)) & asking.VIEWS
+def flows_questions() -> dict[str, Question]:
+    return {
+        name: Question(sql, frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql)))
+        for name, (sql, _) in FLOWS.items()
+    }
 
 
-def named_questions() -> dict[str, str]:
-    """The named queries that are about no question of a form, with their usual parameters."""
+def named_questions() -> dict[str, Question]:
+    """All named queries, with their usual parameters."""
     found = {}
     for name, query in named.queries().items():
-        if not any(one.name in named.QUESTIONS for one in query.parameters):
-            sql = query.sql
-            for one in query.parameters:
-                sql = sql.replace(f"${one.name}", f"'{one.default}'")
-            found[name] = sql
+        given = {
+            one.name: one.value(None) for one in query.parameters if one.name not in named.QUESTIONS
+        } or None
+        asked = _asked(_QUESTIONS[name]) if name in _QUESTIONS else None
+        found[name] = Question(query.sql, query.reads, asked, given)
     return found
