@@ -151,6 +151,17 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _mail_addresses(value: str) -> tuple[str, ...]:
+    return tuple(map(_mail_address, _words(value)))
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address such as https://host/path is needed")
+    return value
+
+
 def _smtp_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -314,6 +325,43 @@ class Settings:
         secret=True,
     )
     smtp_from: str = _row("SMTP_FROM", "forms@localhost", _mail_address, "the address that e-mail comes from")
+    alert_email: tuple[str, ...] = _row(
+        "ALERT_EMAIL", "", _mail_addresses, "addresses that hear of warnings and what is worse, by SMTP_URL"
+    )
+    alert_slack_url: str | None = _row(
+        "ALERT_SLACK_URL",
+        None,
+        _web_address,
+        "the incoming webhook of a Slack channel (or what takes the same) that hears of them",
+        secret=True,
+    )
+    alert_pagerduty_key: str | None = _row(
+        "ALERT_PAGERDUTY_KEY",
+        None,
+        str,
+        "the integration key of a PagerDuty service (Events API v2) that hears of critical ones",
+        secret=True,
+    )
+    alert_pagerduty_url: str = _row(
+        "ALERT_PAGERDUTY_URL",
+        "https://events.pagerduty.com/v2/enqueue",
+        _web_address,
+        "where PagerDuty's events go",
+    )
+    alert_sms_url: str | None = _row(
+        "ALERT_SMS_URL",
+        None,
+        _web_address,
+        "a webhook that hears of critical ones, such as one that sends text messages",
+        secret=True,
+    )
+    alert_watchdog_url: str | None = _row(
+        "ALERT_WATCHDOG_URL",
+        None,
+        _web_address,
+        "a dead man's switch: called every five minutes, so that its silence is what tells",
+        secret=True,
+    )
     egress_allow: tuple[str, ...] = _row(
         "EGRESS_ALLOW", "", _networks, "networks that webhooks may reach although not public, over http too"
     )

@@ -52,6 +52,10 @@ class Mailbox:
             self._letters.append(Letter(list(envelope.rcpt_tos), message))
         return "250 kept"
 
+    def all(self) -> list[Letter]:
+        with self._lock:
+            return list(self._letters)
+
     def about(self, form_id: str) -> list[Letter]:
         with self._lock:
             return [letter for letter in self._letters if letter.message["X-Form-Id"] == form_id]

@@ -12,6 +12,7 @@ from typing import Any
 from appliance import addresses
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
+from appliance.runtime import routing
 from appliance.settings import HOME, Settings
 
 PROGRAMS = ("node-exporter", "redis-exporter", "prometheus", "alertmanager")
@@ -39,7 +40,7 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
         ]  # fmt: skip
     if name == "alertmanager":
         return [
-            f"--config.file={_written(paths, 'alertmanager', _alertmanager())}",
+            f"--config.file={_written(paths, 'alertmanager', routing.alertmanager(settings))}",
             f"--storage.path={paths.prometheus / 'alertmanager'}", "--cluster.listen-address=",
             "--log.format=json", listens,
         ]  # fmt: skip
@@ -81,16 +82,3 @@ def _prometheus(settings: Settings) -> dict[str, Any]:
 
 def _at(port: int) -> dict[str, list[str]]:
     return {"targets": [f"127.0.0.1:{port}"]}
-
-
-def _alertmanager() -> dict[str, Any]:
-    return {
-        "route": {
-            "receiver": "inbox",
-            "group_by": ["alertname"],
-            "group_wait": "30s",
-            "group_interval": "5m",
-            "repeat_interval": "4h",
-        },
-        "receivers": [{"name": "inbox"}],
-    }

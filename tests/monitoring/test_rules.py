@@ -6,8 +6,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from appliance.runtime import launch
 from appliance.settings import HOME
 
@@ -39,12 +37,11 @@ def test_each_alert_fires_and_does_not() -> None:
     assert quiet == set(alerts()) - {"Watchdog"}
 
 
-@pytest.mark.parametrize("change", [("> 0.9", "> 0.99"), ("== 0", "== 2"), ("26 * 3600", "99 * 3600")])
-def test_a_rule_that_is_wrong_is_seen(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_a_rule_that_is_wrong_is_seen(tmp_path: Path) -> None:
     """The tests above can fail."""
     text = RULES.read_text()
-    assert change[0] in text
-    (tmp_path / "rules.yml").write_text(text.replace(*change))
+    assert "> 0.9\n" in text
+    (tmp_path / "rules.yml").write_text(text.replace("> 0.9\n", "> 0.99\n"))
     told = TESTS.read_text().replace("../../deploy/prometheus/appliance.rules.yml", "rules.yml")
     (tmp_path / "test.yml").write_text(told)
     assert promtool("test", "rules", str(tmp_path / "test.yml")).returncode == 1
