@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.people import People
 from tests.running import Running, running
 from tests.runtime.servers import free_ports
 
+API = Path(__file__).with_name("api")
 LAST = (
     "/ai/",
     "/test_ai.py",
@@ -27,8 +29,14 @@ LAST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks models comes last: until then scripts/ai has built what runs them."""
+    """What asks models comes last: until then scripts/ai has built what runs them.
+
+    scripts/test runs two halves side by side, so that two tests that kill, fill or install never meet.
+    """
     items.sort(key=lambda item: any(part in item.nodeid for part in LAST))
+    for item in items:
+        half = "api" if item.path.is_relative_to(API) else "rest"
+        item.add_marker(pytest.mark.xdist_group(half))
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ def test_logs_of_nobody_are_an_error_and_no_match_is_said(tmp_path: Path) -> Non
     ended = appliance_command("logs", "nosuch", data=logs.parent)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert (
-        "there are no logs of 'nosuch'; there are those of api, api-1, guardian, mongo, nginx, redis"
+        "there are no logs of 'nosuch'; there are those of alertmanager, api, api-1, guardian, mongo, nginx"
         in ended.stderr
     )
     ended = appliance_command("logs", "--request-id", "nosuch", data=logs.parent)
