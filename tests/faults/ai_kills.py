@@ -22,6 +22,8 @@ from tests.running import Running, running
 from tests.runtime.servers import until
 
 analyze = ai_job.analyze
+_SHOWN = 5
+"""Differences that are shown."""
 _OVER = ("completed", "failed", "cancelled")
 
 
@@ -76,7 +78,12 @@ def compare(appliance: Running, client: httpx.Client, responses: int, kills: int
         run.kill_at(place)
     task = run.ended()
     expected, found = results(appliance, calm), results(appliance, rough)
-    same = {seq for seq in expected.keys() & found.keys() if _told(expected[seq]) == _told(found[seq])}
+    both = sorted(expected.keys() & found.keys())
+    same = {seq for seq in both if _told(expected[seq]) == _told(found[seq])}
+    for seq in [each for each in both if each not in same][:_SHOWN]:
+        one, other = _told(expected[seq]), _told(found[seq])
+        unlike = {name: (one[name], other[name]) for name in one if one[name] != other[name]}
+        print(f"response {seq} is not the same: {unlike}", file=sys.stderr)
     result = task["result"]
     return Summary(
         responses=responses,
