@@ -49,6 +49,16 @@ async def find(db: Database, export_id: str) -> Document | None:
     return await db.exports.find_one({"_id": export_id})
 
 
+async def of_form(db: Database, form_id: str) -> list[Document]:
+    """Those that were asked for, ready or not; no reports. There are some hundred at most in all."""
+    rows = await db.exports.find({}, {"form_id": 1, "wanted": 1}).to_list()
+    return [row for row in rows if row["form_id"] == form_id and "wanted" in row]
+
+
+async def remove(db: Database, export_id: str) -> None:
+    await db.exports.delete_one({"_id": export_id})
+
+
 async def count(db: Database, owner: str, now: dt.datetime) -> int:
     """How many exports of somebody's are kept or being made, reports left out."""
     query = {"owner": owner, "expires_at": {"$gt": now}}

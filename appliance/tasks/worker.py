@@ -25,13 +25,14 @@ from appliance.tasks import (
     notices,
     process,
     pruning,
+    purging,
     searcher,
     webhooks,
 )
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, pruning, purging, webhooks)
 """Importing them registers their tasks."""
 
 
