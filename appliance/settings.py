@@ -436,6 +436,7 @@ FOLDERS = (
     "files",
     "exports",
     "imports",
+    "erasures",
     "models",
     "vectors",
     "secrets",

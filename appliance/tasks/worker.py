@@ -20,6 +20,7 @@ from appliance.tasks import (
     analyses,
     analytics,
     embedding,
+    erasures,
     exports,
     imports,
     notices,
@@ -32,7 +33,9 @@ from appliance.tasks import (
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, pruning, purging, webhooks)
+TASK_MODULES = (
+    ai, analyses, analytics, embedding, erasures, exports, imports, notices, pruning, purging, webhooks,
+)  # fmt: skip
 """Importing them registers their tasks."""
 
 
