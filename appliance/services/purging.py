@@ -25,6 +25,8 @@ from appliance.stores.purges import Purged, Why
 
 _UNTIDY = 200
 _ANSWERS = "analytics:*"
+_PAGES = "cache:responses:*"
+"""As `bodies` has them, for a minute."""
 
 
 async def purge(
@@ -48,7 +50,7 @@ async def tidy(context: Context) -> int:
     """Away with what purged responses have left in Redis, and with deliveries that were opened beside their
     purge; of how many. Raises RedisError, PyMongoError; then it is done again.
     """
-    done = 0
+    done, forms = 0, set[str]()
     while traces := await purged.untidy(context.db, _UNTIDY):
         tasks = [(trace, task_id) for trace in traces for task_id in trace["tasks"]]
         await _blank(context, tasks)
@@ -57,9 +59,9 @@ async def tidy(context: Context) -> int:
             await purges.forget_told(context.db, ids[first : first + purges.PIECE], [])
         await purges.forget_told(context.db, [], [task_id for _, task_id in tasks])
         await purged.tidied(context.db, ids)
-        done += len(traces)
+        done, forms = done + len(traces), forms | {trace["form_id"] for trace in traces}
     if done:
-        await _forget_answers(context)
+        await _forget_answers(context, forms)
     return done
 
 
@@ -73,10 +75,15 @@ async def _blank(context: Context, tasks: Sequence[tuple[Document, str]]) -> Non
         await pipe.execute()
 
 
-async def _forget_answers(context: Context) -> None:
-    """Numbers of analytics that were made of them too."""
+async def _forget_answers(context: Context, forms: set[str]) -> None:
+    """Numbers of analytics that were made of them too, and pages of responses. Nobody is given them any more;
+    they would lie there until their time is over.
+    """
     async for key in context.redis.scan_iter(_ANSWERS, count=1000):
         await context.redis.delete(key)
+    async for key in context.redis.scan_iter(_PAGES, count=1000):
+        if key.decode().split(":")[2] in forms:
+            await context.redis.delete(key)
 
 
 async def forget_exports(context: Context, form_id: str) -> bool:
