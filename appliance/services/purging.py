@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -24,6 +25,8 @@ from appliance.stores.mongo import Document
 from appliance.stores.purges import Purged, Why
 
 _UNTIDY = 200
+_LONGEST_REST = 1.0
+"""Seconds; as long as a piece took, the form's submissions could not be written."""
 _ANSWERS = "analytics:*"
 _PAGES = "cache:responses:*"
 """As `bodies` has them, for a minute."""
@@ -40,9 +43,10 @@ async def purge(
     gone = put_off = 0
     async with context.generations.changing(responses_key(form_id)):
         for first in range(0, len(ids), purges.PIECE):
-            piece = ids[first : first + purges.PIECE]
+            piece, begun = ids[first : first + purges.PIECE], time.monotonic()
             done = await deadlines.start(purges.purge(context.db, form_id, piece, why, is_due))
             gone, put_off = gone + done.gone, put_off + done.put_off
+            await asyncio.sleep(min(time.monotonic() - begun, _LONGEST_REST))  # for submissions that waited
     return Purged(gone, put_off)
 
 

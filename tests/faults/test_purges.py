@@ -153,10 +153,10 @@ async def _assert_whole(db: Database, form_id: str) -> int:
 def test_killed_at_any_of_its_commands(environ: dict[str, str]) -> None:
     """The database begins anew after each: it would hold what the dead one had locked for a minute."""
     chosen, lefts = _settings(environ), []
-    form_id: str | None = None
+    form_id = ""
     for at in (3, 9, 16, 22, 31, 40, 999):
         with _database(environ):
-            if form_id is not None:
+            if form_id:
                 _do(chosen, lambda db: _finish(db, form_id))  # noqa: B023
             form_id = _do(chosen, _form)
             command = [sys.executable, "-c", PURGE, str(at), form_id]
@@ -197,13 +197,13 @@ def test_the_task_goes_on_to_its_end_whatever_worker_is_killed(appliance: Runnin
 
         def is_done() -> bool:
             now = rows.count_documents({"form_id": form_id})
-            if now and now <= left[-1] - 200:
+            if now < 700 and len(left) == 1:  # once: what it had locked stays so for a minute
                 appliance.signal("worker-default")
                 left.append(now)
             return now == 0
 
         until(is_done, 120, "all that is old is gone")
-    assert len(left) > 1, "it was killed on the way"
+    assert len(left) == 2 and left[1], "it was killed on the way"
     until(lambda: not _untidy(appliance), 60, "what is outside of the database is told too")
     assert counters(appliance, form_id)["taken"] == 0 and stored(appliance, form_id) == []
     deeds = cast.admin.get("/api/v1/audit", params={"subject": form_id, "action": "responses.purged"}).json()
