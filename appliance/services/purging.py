@@ -91,13 +91,14 @@ async def _forget_answers(context: Context, forms: set[str]) -> None:
 
 
 async def forget_exports(context: Context, form_id: str) -> bool:
-    """Away with all downloads of a form: they hold what was purged. False while one is being made, of this or
-    another form: then again in a moment.
+    """Away with all downloads of a form: they hold what was purged. Those that wait to be made will not. False
+    while one is being made, of this or another form: then again in a moment.
     """
     folder = Paths(context.settings.data).exports
     with disk.only_one(folder) as alone:
         if not alone:
             return False
+        exports.sweep_drafts(folder)
         for row in await exports.of_form(context.db, form_id):
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread((folder / row["_id"]).unlink)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from appliance import disk
 from appliance.clock import utc_now
 from appliance.errors import Conflict
 from appliance.services import erasure_finding, lake_running, pruning
@@ -352,6 +353,30 @@ def test_what_nobody_confirms_is_let_go(appliance: Running, cast: People) -> Non
     with_context(appliance, a_week_later)
     assert cast.admin.get(f"{PATH}/{erasure['erasure_id']}").json()["state"] == "expired"
     assert cast.admin.post(f"{PATH}/{erasure['erasure_id']}/confirm").status_code == 409
+
+
+def test_an_export_that_is_being_made_is_waited_for(appliance: Running, cast: People) -> None:
+    """It may have read what is erased. One that is yet to begin has not, and is made."""
+    form_id = publish(cast.alice)
+    word = unique("name")
+    [response_id] = [submit(cast.alice, form_id, name=word).json()["response_id"]]
+    ready = exports.start(cast.alice, form_id)
+    exports.fetch(cast.alice, ready)
+    erasure = ask(cast.admin, {"answer": word})
+    one = f"{PATH}/{erasure['erasure_id']}"
+    with disk.only_one(appliance.paths.exports) as alone:
+        assert alone
+        (appliance.paths.exports / "killed.part").write_text(word)
+        waiting = exports.start(cast.alice, form_id)
+        task = cast.admin.post(f"{one}/confirm").json()["task_id"]
+        path = f"/api/v1/forms/{form_id}/responses/{response_id}"
+        until(lambda: cast.alice.get(path).status_code == 404, 20, "it is purged")
+        assert cast.admin.get(one).json()["state"] == "erasing"
+    until_status(cast.admin, task, "completed", seconds=60)
+    assert cast.admin.get(one).json()["state"] == "erased"
+    assert cast.alice.get(f"/api/v1/exports/{ready}").status_code == 404
+    assert word not in exports.fetch(cast.alice, waiting).text
+    assert {each for each in traces.of(appliance, word) if not each.startswith("lake")} == set()
 
 
 def test_two_erasures_of_the_same_at_once(appliance: Running, cast: People) -> None:

@@ -218,7 +218,7 @@ def test_two_at_once_take_each_out_once(appliance: Running, cast: People) -> Non
 
 
 def test_submissions_go_on_and_counts_stay_right(appliance: Running, cast: People) -> None:
-    form_id = publish(cast.alice, max_responses=1000)
+    form_id = publish(cast.alice, max_responses=100_000)
     ids = ids_of(cast.alice, form_id, 60)
     settle_as_if_later(appliance)
 
