@@ -99,7 +99,7 @@ HEADERS = {
 _READ_BY = {
     "Idempotency-Key": (
         "create_form import_form duplicate_form create_link submit create_user create_key create_webhook "
-        "start_export import_responses analyze_form"
+        "start_export import_responses analyze_form start_erasure"
     ),
     "If-Match": (
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "

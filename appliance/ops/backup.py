@@ -100,7 +100,7 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
             done = restoring.restore(asked, path, identity, _tell, erased)
-        except (Damaged, PyMongoError, BSONError, OSError) as fault:
+        except (Damaged, Problem, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
     if done.erased:

@@ -83,7 +83,7 @@ async def _find(context: Context, wanted: Wanted, text: str | None) -> Erasure:
         subject["response_ids"] = wanted.response_ids
     fields = {"subject": subject, "account": wanted.account}
     asked = _checked(fields | ({"form_id": wanted.form_id} if wanted.form_id else {}))
-    started = await erasures.start(context, None, asked)
+    started, _ = await erasures.start(context, None, asked)
     return await _until(context, started.task_id, "finding")
 
 

@@ -34,7 +34,7 @@ ROUTES: dict[str, Route] = {
     "prune": Route("default"),
     "prune_exports": Route("default"),
     "prune_uploads": Route("default"),
-    "purge": Route("default", soft=60, hard=90),
+    "purge": Route("default"),
     "redeliver_webhook": Route("default", retries=3, soft=30, hard=45),
     "run_analytics": Route("default", soft=60, hard=90),
     "send_receipt": Route("default", retries=10, soft=60, hard=90),

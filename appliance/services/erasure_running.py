@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 
 from appliance.addresses import Paths
 from appliance.clock import utc_now
+from appliance.errors import Conflict
 from appliance.queue.execution import Permanent
 from appliance.queue.run import Run
 from appliance.services import deadlines, erasure_records, purging
 from appliance.services.context import Context
-from appliance.stores import erasures, lake_runs, partials, users
+from appliance.stores import erasures, lake_runs, partials, users, webhooks
 from appliance.stores.mongo import Document
 from appliance.stores.purges import Why
 
@@ -64,5 +65,9 @@ async def _erase(context: Context, run: Run, row: Document) -> None:
 
 
 async def erase_account(context: Context, user_id: str, actor: str | None) -> None:
-    async with context.generations.changing(users.key(user_id)):
-        await deadlines.start(users.erase(context.db, user_id, actor))
+    """Raises Permanent for the last active admin."""
+    async with context.generations.changing(users.key(user_id), webhooks.GENERATION):
+        try:
+            await deadlines.start(users.erase(context.db, user_id, actor))
+        except Conflict as refusal:
+            raise Permanent(refusal.detail) from None

@@ -13,13 +13,14 @@ from msgspec import UNSET
 from appliance.clock import new_id, rfc3339, utc_now
 from appliance.errors import Conflict, FieldError, Invalid
 from appliance.queue.scripts import Job
-from appliance.services import background
+from appliance.services import background, repeats
 from appliance.services.background import Accepted
 from appliance.services.context import Context
 from appliance.services.erasure_shapes import By, Erasure, Erasures, FoundInForm, StartErasure, Subject
 from appliance.services.users import next_cursor
-from appliance.stores import audit, erasures, users
+from appliance.stores import audit, erasures, idempotency, users
 from appliance.stores.mongo import Document
+from appliance.stores.transactions import Session
 
 FIND = "find_subject"
 ERASE = "erase_subject"
@@ -31,8 +32,12 @@ def given(subject: Subject) -> list[By]:
     return [name for name in _FIELDS if getattr(subject, name) is not UNSET]
 
 
-async def start(context: Context, actor: str | None, asked: StartErasure) -> Accepted:
-    """Promise to look for it. The erasure has the id of that task. Raises Invalid, NotFound (user_id)."""
+async def start(
+    context: Context, actor: str | None, asked: StartErasure, key: idempotency.Key | None = None
+) -> tuple[Accepted, bool]:
+    """Promise to look for it, and whether that is the repeated answer to a key. The erasure has the id of
+    that task. Raises Invalid, NotFound (user_id).
+    """
     by = given(asked.subject)
     if not by:
         fault = FieldError("/subject", "needs one of user_id, answer, response_ids")
@@ -58,8 +63,16 @@ async def start(context: Context, actor: str | None, asked: StartErasure) -> Acc
         "asked_at": utc_now(),
     }
     deed = audit.Entry(actor, "erasure.asked", job.id, {"by": by, "dry_run": asked.dry_run})
-    await erasures.insert(context.db, row, job, deed)
-    return background.begin(context, job)
+
+    async def write(session: Session) -> Accepted:
+        await erasures.insert(context.db, session, row, job, deed)
+        return background.accepted(job)
+
+    taken = "A request with this Idempotency-Key is under way."
+    answer, replayed = await repeats.once(context, key, Accepted, write, taken)
+    if not replayed:
+        background.begin(context, job)
+    return answer, replayed
 
 
 def subject_of(context: Context, row: Document) -> Subject:

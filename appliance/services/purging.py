@@ -91,8 +91,8 @@ async def _forget_answers(context: Context, forms: set[str]) -> None:
 
 
 async def forget_exports(context: Context, form_id: str) -> bool:
-    """Away with all downloads of a form: they hold what was purged. Those that wait to be made will not. False
-    while one is being made, of this or another form: then again in a moment.
+    """Away with all downloads of a form: they hold what was purged. Those that wait to be made will not.
+    False while one is being made, of this or another form: then again in a moment.
     """
     folder = Paths(context.settings.data).exports
     with disk.only_one(folder) as alone:

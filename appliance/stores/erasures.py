@@ -27,16 +27,12 @@ _NUMBER: Final = "erasures"
 _HIDDEN: Final[Document] = {"subject": 0, "finds": 0}
 
 
-async def insert(db: Database, row: Document, job: Job, deed: audit.Entry) -> None:
+async def insert(db: Database, session: Session, row: Document, job: Job, deed: audit.Entry) -> None:
     """With the promise to look for it."""
-
-    async def write(session: Session) -> None:
-        number = await next_number(db, session, _NUMBER)
-        await db.erasures.insert_one({**row, "number": number}, session=session)
-        await outbox.promise(db, session, job)
-        await audit.record(db, session, deed)
-
-    await together(db, write)
+    number = await next_number(db, session, _NUMBER)
+    await db.erasures.insert_one({**row, "number": number}, session=session)
+    await outbox.promise(db, session, job)
+    await audit.record(db, session, deed)
 
 
 async def find(db: Database, erasure_id: str) -> Document | None:
@@ -85,12 +81,13 @@ async def end(db: Database, erasure_id: str, at: dt.datetime) -> None:
 
 
 async def expire(db: Database, now: dt.datetime) -> int:
-    """Let go of what nobody has confirmed; of how many."""
-    rows = await db.erasures.find({"state": "found"}, {"found_at": 1}).to_list()
-    old = [row["_id"] for row in rows if row["found_at"] < now - KEPT]
-    for erasure_id in old:
-        change = {"$set": {"state": "expired"}, "$unset": {"finds": ""}}
-        await db.erasures.update_one({"_id": erasure_id, "state": "found"}, change)
+    """Let go of what nobody has confirmed, and of what could not be looked for; of how many."""
+    query = {"state": {"$in": ["finding", "found"]}}
+    rows = await db.erasures.find(query, {"state": 1, "asked_at": 1, "found_at": 1}).to_list()
+    old = [row for row in rows if (row.get("found_at") or row["asked_at"]) < now - KEPT]
+    for row in old:
+        change = {"$set": {"state": "expired"}, "$unset": {"finds": "", "subject": ""}}
+        await db.erasures.update_one({"_id": row["_id"], "state": row["state"]}, change)
     return len(old)
 
 

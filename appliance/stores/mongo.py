@@ -125,6 +125,7 @@ async def prepare(db: Database) -> None:
     await db.partials.create_index("noted_at", sparse=True)
     await db.exports.create_index([("owner", 1), ("expires_at", 1)])
     await db.exports.create_index("expires_at")
+    await db.erasures.create_index("number")
     await db.ai_outdated.create_index("form_id")
     await db.lake_runs.create_index("state")
     await db.ai_results.create_index([("form_id", 1), ("seq", 1)], unique=True)

@@ -238,6 +238,8 @@ def test_what_an_account_has_submitted_and_the_account(appliance: Running, cast:
     )
     assert cast.alice.get(f"/api/v1/forms/{form_id}/responses/{other['response_id']}").status_code == 200
     assert cast.admin.get(f"/api/v1/forms/{own}").json()["owner"] == user["user_id"], "its forms stay"
+    again = cast.admin.patch(f"/api/v1/users/{user['user_id']}", json={"status": "active"})
+    assert again.status_code == 409, "it is nobody's any more"
     run_lake(appliance)
     assert traces.of(appliance, name) == set()
 
@@ -277,6 +279,15 @@ def test_by_id_also_in_forms_that_are_deleted(cast: People) -> None:
     assert until_status(cast.admin, again["task_id"], "completed")["result"] == {"responses": 2, "forms": 1}
     assert cast.alice.post(f"/api/v1/forms/{form_id}/restore").status_code == 200
     assert cast.alice.get(f"/api/v1/forms/{form_id}/responses").json()["responses"] == []
+
+
+def test_a_repeated_request_looks_once(cast: People) -> None:
+    body = {"subject": {"answer": unique("nobody")}}
+    key = {"idempotency-key": unique("key")}
+    first, second = (cast.admin.post(PATH, json=body, headers=key) for _ in range(2))
+    assert first.json() == second.json() and second.headers["idempotency-replayed"] == "true"
+    other = cast.admin.post(PATH, json={"subject": {"answer": "another"}}, headers=key)
+    assert other.status_code == 422
 
 
 @pytest.mark.parametrize(

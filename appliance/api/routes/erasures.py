@@ -13,7 +13,7 @@ from appliance.api.answers import PRIVATE, accepted, documented, ok
 from appliance.api.guards import admin_only
 from appliance.api.paging import Cursor, Limit
 from appliance.api.requests import ApiRequest
-from appliance.services import erasure_export, erasures
+from appliance.services import erasure_export, erasures, repeats
 from appliance.services import erasure_shapes as shapes
 from appliance.services.background import Accepted
 
@@ -33,7 +33,10 @@ async def start_erasure(request: ApiRequest, data: shapes.StartErasure) -> Respo
     """Look for what is kept of a person, in all forms. Nothing is erased by it: `POST …/{erasure_id}/confirm`
     does that, within a week. The erasure's id is the task's.
     """
-    return accepted(await erasures.start(request.context, request.signed_in.user_id, data))
+    context, caller = request.context, request.signed_in
+    key = repeats.key(context, caller, _PATH, request.idempotency_key(), data)
+    promised, replayed = await erasures.start(context, caller.user_id, data, key)
+    return accepted(promised, replayed=replayed)
 
 
 @get("/", scope="admin", guards=[admin_only], responses=documented(400, 401, 403, s200=shapes.Erasures))
