@@ -104,7 +104,7 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
     if done.erased:
-        print(f"{done.erased} responses in it were erased since; they are erased again")
+        print(f"responses in it that were erased since, and now again: {done.erased}")
     if done.before is not None:
         print(f"what was there before is {done.before}; when all is well, remove it: rm -r {done.before}")
     if (data / backup_making.SETTINGS).is_file():

@@ -73,7 +73,7 @@ def test_what_was_erased_stays_so_after_a_restore(tmp_path: Path) -> None:
             "backup", "restore", str(outside), "--replace", data=appliance.paths.data, **appliance.environ
         )
         assert restored.returncode == 0, restored.stderr
-        assert "1 responses in it were erased since; they are erased again" in restored.stdout
+        assert "erased since, and now again: 1\n" in restored.stdout
         appliance.start()
         _is_without(appliance, form_id, gone, kept, erasure_id, word)
 
