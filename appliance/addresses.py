@@ -36,6 +36,7 @@ class Paths:
         self.files = self.data / "files"
         self.exports = self.data / "exports"
         self.imports = self.data / "imports"
+        self.erasures = self.data / "erasures"
         self.vectors = self.data / "vectors"
         self.secrets = self.data / "secrets"
         self.tls = self.data / "tls"

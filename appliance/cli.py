@@ -90,6 +90,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     _add_models(commands)
     _add_lake(commands)
     _add_backups(commands)
+    _add_erasures(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
@@ -184,11 +185,32 @@ def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     restore.add_argument(
         "--replace", action="store_true", help="also when it is not empty; it is kept beside"
     )
+    restore.add_argument(
+        "--erased", metavar="FOLDER", type=Path, help="records of erasures, beside the data folder's own"
+    )
     for one in (check, restore):
         one.add_argument("file", metavar="FILE", type=Path)
         one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
     _add(backups, "key", _backup_key, "print the key that opens them, to keep it elsewhere")
     for one in (create, listed, check):
+        _add_json(one)
+
+
+def _add_erasures(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    erase = _group(commands, "erase", "what is kept of a person: found, read out, erased")
+    find = _add(erase, "find", _erase_find, "look for it in all forms, and show how much there is")
+    find.add_argument("--user", metavar="NAME", help="what this account has submitted")
+    find.add_argument("--answer", action="store_true", help="an answer, asked for or read from stdin")
+    find.add_argument("--response", metavar="ID", action="append", help="this response; may be repeated")
+    find.add_argument("--form", metavar="ID", help="in this form only")
+    find.add_argument("--account", action="store_true", help="the account of --user too")
+    export = _add(erase, "export", _erase_export, "write all of it to stdout, a JSON document a line")
+    run = _add(erase, "run", _erase_run, "erase what was found, for good")
+    run.add_argument("--yes", action="store_true", help="without being asked")
+    for one in (export, run):
+        one.add_argument("id", metavar="ID", help="as `erase find` told it")
+    listed = _add(erase, "list", _erase_list, "all that were asked for, newest first")
+    for one in (find, run, listed):
         _add_json(one)
 
 
@@ -419,7 +441,32 @@ def _backup_verify(chosen: argparse.Namespace) -> int:
 def _backup_restore(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.restore(chosen.file, chosen.key, replace=chosen.replace)
+    return backup.restore(chosen.file, chosen.key, chosen.erased, replace=chosen.replace)
+
+
+def _erase_find(chosen: argparse.Namespace) -> int:
+    from appliance.ops import erase
+
+    wanted = erase.Wanted(chosen.user, chosen.answer, chosen.response, chosen.form, chosen.account)
+    return erase.find(wanted, as_json=chosen.json)
+
+
+def _erase_export(chosen: argparse.Namespace) -> int:
+    from appliance.ops import erase
+
+    return erase.export(chosen.id)
+
+
+def _erase_run(chosen: argparse.Namespace) -> int:
+    from appliance.ops import erase
+
+    return erase.run(chosen.id, sure=chosen.yes, as_json=chosen.json)
+
+
+def _erase_list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import erase
+
+    return erase.show(as_json=chosen.json)
 
 
 def _lake_path(_: argparse.Namespace) -> int:

@@ -474,6 +474,12 @@ class Settings:
         _whole(1, 3650),
         "days that a half-filled response is kept after its last change",
     )
+    purge_deleted_days: int = _row(
+        "PURGE_DELETED_DAYS",
+        "30",
+        _whole(1, 36_500),
+        "days that deleted responses and forms can be restored before they are purged",
+    )
     log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
 
 
@@ -485,6 +491,7 @@ FOLDERS = (
     "files",
     "exports",
     "imports",
+    "erasures",
     "models",
     "vectors",
     "secrets",

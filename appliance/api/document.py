@@ -41,6 +41,7 @@ TAGS = {
     "files": "Files that answers name",
     "partials": "Half-filled responses, by a secret token",
     "exports": "Responses as files",
+    "erasures": "What is kept of a person: found, read out, erased; for admins",
     "tasks": "Background work: its progress, cancelling it",
     "queues": "Where tasks wait",
     "dead-letters": "Tasks that failed for good",

@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "ChangeWebhook": {"status": "active"},
     "StartExport": {"format": "xlsx", "time_zone": "Europe/Berlin", "from": "2026-01-01T00:00:00Z"},
     "ChatRequest": {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20},
+    "StartErasure": {"subject": {"answer": "ada@example.org"}},
     "StartAnalysis": {"since": "2026-01-01T00:00:00Z"},
     "AskSql": {"sql": "SELECT status, count(*) AS n FROM responses GROUP BY ALL"},
     "EmbeddingsRequest": {"input": ["The staff was friendly."]},
@@ -52,6 +53,7 @@ RULES: dict[str, dict[str, Any]] = {
     },
     "ChangeForm": {"not": {"required": ["definition", "schema"]}},
     "JudgeForm": {"minProperties": 1, "maxProperties": 1},
+    "Subject": {"minProperties": 1},
     "GiveShare": {"minProperties": 2, "maxProperties": 2},
     "Bulk": {
         "if": {"properties": {"action": {"enum": ["delete", "restore"]}}},
@@ -97,7 +99,7 @@ HEADERS = {
 _READ_BY = {
     "Idempotency-Key": (
         "create_form import_form duplicate_form create_link submit create_user create_key create_webhook "
-        "start_export import_responses analyze_form"
+        "start_export import_responses analyze_form start_erasure"
     ),
     "If-Match": (
         "change_form publish_form close_form reopen_form delete_form set_shares change_user "

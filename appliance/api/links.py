@@ -18,6 +18,7 @@ _FILE = {**_THIS_FORM, "file_id": "$response.body#/file_id"}
 _PARTIAL = {**_THIS_FORM, "token": "$request.path.token"}
 _PROMISED = {"task_id": "$response.body#/task_id"}
 _EXPORT = {"export_id": "$response.body#/task_id"}
+_ERASURE = {"erasure_id": "$response.body#/task_id"}
 _WEBHOOK = {"webhook_id": "$response.body#/webhook_id"}
 _USER = {"user_id": "$response.body#/user_id"}
 _KEY = {"key_id": "$response.body#/key_id"}
@@ -45,6 +46,10 @@ _LINKS: dict[tuple[str, int], list[tuple[str, dict[str, str]]]] = {
     ("replayDeadLetter", 202): [("getTask cancelTask", _PROMISED)],
     ("startExport", 202): [("getTask cancelTask", _PROMISED), ("downloadExport", _EXPORT)],
     ("importResponses", 202): [("getTask cancelTask", _PROMISED), ("downloadExport", _EXPORT)],
+    ("startErasure", 202): [
+        ("getTask cancelTask", _PROMISED),
+        ("getErasure exportSubject confirmErasure", _ERASURE),
+    ],
     ("createUser", 201): [("getUser changeUser", _USER)],
     ("createKey", 201): [("deleteKey", _KEY)],
     ("createWebhook", 201): [

@@ -82,13 +82,15 @@ def show(folder: Path | None, *, as_json: bool) -> int:
     return 0
 
 
-def restore(path: Path, key: Path | None, *, replace: bool) -> int:
+def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool) -> int:
     """Into the data folder. Raises CannotStart; then nothing was changed."""
     asked = settings.load()
     if asked.mongodb_uri is not None:
         raise CannotStart("MONGODB_URI is set; a backup is restored into the appliance's own database only")
     data, identity = asked.data, _identity(asked, key)
     path = _known(asked, path)
+    if erased is not None and not erased.is_dir():
+        raise CannotStart(f"there is no folder {erased}; next: name a copy of a data folder's erasures/")
     if (pid := parent.find(Paths(data))) is not None:
         raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
     if data.exists() and any(data.iterdir()) and not replace:
@@ -97,12 +99,14 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
-            before = restoring.restore(asked, path, identity, _tell)
-        except (Damaged, PyMongoError, BSONError, OSError) as fault:
+            done = restoring.restore(asked, path, identity, _tell, erased)
+        except (Damaged, Problem, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
-    if before is not None:
-        print(f"what was there before is {before}; when all is well, remove it: rm -r {before}")
+    if done.erased:
+        print(f"responses in it that were erased since, and now again: {done.erased}")
+    if done.before is not None:
+        print(f"what was there before is {done.before}; when all is well, remove it: rm -r {done.before}")
     if (data / backup_making.SETTINGS).is_file():
         print(f"the settings of then are {data / backup_making.SETTINGS}; .env was left as it is")
     named = f"APPLIANCE_DATA={shlex.quote(str(data))} " if "APPLIANCE_DATA" in os.environ else ""

@@ -3,11 +3,13 @@
     read it all ──▶ a folder beside, with a database that is filled and compared ──▶ the two change places
 
 Contract: whatever is killed, the data folder is as it was or as it is to be; the draft beside it is removed
-by the next attempt. What was there before is kept beside under another name.
+by the next attempt. What was there before is kept beside under another name. What was erased since the backup
+was made is erased from the draft, before anybody can see it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import fcntl
@@ -17,7 +19,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymongo
 import pyrage
@@ -30,9 +32,11 @@ from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.runtime import folders, mongo
-from appliance.services import backup_making
+from appliance.services import backup_making, erasure_records
+from appliance.services.erasure_records import Record
 from appliance.settings import Settings
 from appliance.stores import dumps
+from appliance.stores import mongo as stores_mongo
 from appliance.stores.dumps import Tally
 
 _MARK = ".restoring"
@@ -41,11 +45,25 @@ _MARK = ".restoring"
 Told = Callable[[int, int], None]
 
 
-def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told) -> Path | None:
-    """Into the settings' data folder; where what was there before is now. Raises Damaged, CannotStart,
-    OSError, PyMongoError.
+class Restored(NamedTuple):
+    before: Path | None
+    """Where what was there before is now."""
+    erased: int
+    """Responses that were erased anew."""
+
+
+def restore(
+    settings: Settings,
+    path: Path,
+    identity: pyrage.x25519.Identity,
+    told: Told,
+    erased: Path | None = None,
+) -> Restored:
+    """Into the settings' data folder. `erased`: a folder of more records of erasures. Raises Damaged,
+    CannotStart, OSError, PyMongoError.
     """
-    data = settings.data
+    data, gone = settings.data, 0
+    records = _records(Paths(data).erasures, erased)
     draft = data.with_name(f".{data.name}.restoring")
     if data.is_mount():
         raise CannotStart(
@@ -54,7 +72,7 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
     with _alone(data.parent):
         _finish(data, draft)
         try:
-            _build(settings, path, identity, draft, told)
+            gone = _build(settings, path, identity, draft, told, records)
             _take_over(Paths(data).backups, Paths(draft).backups)
             if data.exists():
                 disk.exchange(draft, data)
@@ -64,7 +82,16 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
             if (draft / _MARK).exists():  # it is the draft still
                 shutil.rmtree(draft)
             raise
-        return _finish(data, draft)
+        return Restored(_finish(data, draft), gone)
+
+
+def _records(*folders: Path | None) -> list[Record]:
+    """Each once. Raises CannotStart."""
+    try:
+        found = [record for folder in folders if folder for record in erasure_records.read_all(folder)]
+    except ValueError as fault:
+        raise CannotStart(f"{fault}; next: put it right, or aside") from None
+    return list({record.erasure_id: record for record in found}.values())
 
 
 def _finish(data: Path, draft: Path) -> Path | None:
@@ -102,9 +129,16 @@ def _take_over(backups: Path, second: Path) -> None:
 
 
 def _build(
-    settings: Settings, path: Path, identity: pyrage.x25519.Identity, folder: Path, told: Told
-) -> None:
-    """A data folder out of a backup, compared with what it says of itself."""
+    settings: Settings,
+    path: Path,
+    identity: pyrage.x25519.Identity,
+    folder: Path,
+    told: Told,
+    records: list[Record],
+) -> int:
+    """A data folder out of a backup, compared with what it says of itself, without what was erased; how many
+    responses that was.
+    """
     manifest = archive.check(path, identity)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -127,6 +161,15 @@ def _build(
             db = stack.enter_context(_serving(scratch))
         if wrong := dumps.differing(db, wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
+        gone = asyncio.run(_erase_anew(scratch, records))
+    for record in records:
+        erasure_records.write(Paths(folder).erasures, record)
+    return gone
+
+
+async def _erase_anew(scratch: Settings, records: list[Record]) -> int:
+    async with stores_mongo.connect(scratch) as client:
+        return await erasure_records.apply(stores_mongo.database(client), records)
 
 
 @contextlib.contextmanager

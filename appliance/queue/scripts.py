@@ -11,13 +11,13 @@ from redis.commands.core import AsyncScript
 
 _LUA = Path(__file__).parent / "lua"
 _EVEN_WHEN_FULL = frozenset(
-    {"beat", "cancel", "claim", "commit", "purge", "reap", "release", "settled", "turn"}
+    {"beat", "blank", "cancel", "claim", "commit", "purge", "reap", "release", "settled", "turn"}
 )
 """A Redis at its memory limit refuses new tasks; running ones must not lose their leases for it."""
 
 NAMES = (
-    "beat", "cancel", "claim", "commit", "enqueue", "hasten", "purge", "reap", "release", "report",
-    "settled", "turn",
+    "beat", "blank", "cancel", "claim", "commit", "enqueue", "hasten", "purge", "reap", "release",
+    "report", "settled", "turn",
 )  # fmt: skip
 _PARTS = {"claim": ("claiming",), "commit": ("committing",), "turn": ("committing", "claiming")}
 """What several scripts have in common, besides `common`."""

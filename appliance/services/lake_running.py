@@ -23,11 +23,14 @@ from appliance.services import lake_days, lake_drift, lake_reading, lake_tables
 from appliance.services.context import Context
 from appliance.services.lake_reading import Taken
 from appliance.services.lake_tables import Forms, Place
-from appliance.stores import changes
+from appliance.stores import changes, purged
 from appliance.stores.changes import Grown
 
 if TYPE_CHECKING:
     from appliance.analytics.lake import Lake
+
+_HEARD = dt.timedelta(days=1)
+"""For so long, what was purged is looked at again: well beyond `lake_reading.OVERLAP`."""
 
 Told = Callable[[int, int], None]
 """How many responses have been taken in, and of how many."""
@@ -127,6 +130,7 @@ class _Run:
         state |= {"again": drift.forms, "checked": drift.reached, "columns": writer.marks}
         self._lake.save(state)
         await changes.settled(self._context.db, grown)
+        await purged.forget(self._context.db, self._begun - _HEARD)
         summary = Summary(
             as_of=self._begun, responses=taken.count, days=writer.days, bytes=writer.bytes, tables=tables,
             drift=drift.responses, compared=drift.compared, seconds=step.all(), steps=step.seconds,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from appliance.services.context import Context
-from appliance.stores import audit, lake_sources, partials
+from appliance.stores import audit, changes, lake_sources, partials
 from appliance.stores.mongo import Document
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ async def read_forms(
         reading, deleted = lake_sources.forms(context.db), set()
     else:
         reading = lake_sources.forms_since(context.db, since, soon(begun))
+        deleted |= await changes.forms_purged(context.db, since, soon(begun))
     async for rows in reading:
         for row in rows:
             (deleted.discard if row["deleted_at"] is None else deleted.add)(row["_id"])

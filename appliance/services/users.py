@@ -74,6 +74,8 @@ async def change(
         user = await users.get(context.db, user_id, session)
         if if_match is not None and user["rev"] != if_match:
             raise Stale("The account was changed since you read it; read it again.")
+        if user.get("erased_at") is not None:
+            raise Conflict("The account was erased; make another one.")
         changes = _changes(user, wanted)
         if not changes:
             return user

@@ -46,8 +46,10 @@ async def work(context: Context, delivery_id: str, webhook_id: str, response_id:
     row = await deliveries.peek(context.db, delivery_id)
     if row is None and response_id:
         row = await _open(context, delivery_id, response_id)
-    if response_id:  # each time: whoever opened it may have died before this
-        await outbox.take_out(context.db, response_id, delivery_id)
+    # Each time: whoever opened it may have died before this.
+    if response_id and not await outbox.take_out(context.db, response_id, delivery_id):
+        await deliveries.drop(context.db, delivery_id)
+        return None
     if row is None or row["state"] != "pending":
         return None
     if row["created_at"] < now - LIFE:
@@ -66,7 +68,7 @@ async def _open(context: Context, delivery_id: str, response_id: str) -> Documen
     event, state = found
     told = Told(event["type"], state["updated_at"], response_shape(state), response_id)
     made = Event(event["to"], event["type"], told.body, state["form_id"], None, delivery_id)
-    return await deliveries.insert(context.db, None, made)
+    return await deliveries.insert(context.db, None, made, about=[response_id])
 
 
 async def _through_the_gate(context: Context, delivery_id: str, webhook_id: str) -> float | None:
@@ -167,8 +169,8 @@ async def end_untried(
     """Its task will not run any more: the log says so, also of one that was never opened. Safe to repeat."""
     if response_id and await deliveries.peek(context.db, delivery_id) is None:
         await _open(context, delivery_id, response_id)
-    if response_id:
-        await outbox.take_out(context.db, response_id, delivery_id)
+    if response_id and not await outbox.take_out(context.db, response_id, delivery_id):
+        await deliveries.drop(context.db, delivery_id)
     await deliveries.end(context.db, delivery_id, state, why)
 
 

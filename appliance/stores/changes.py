@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pymongo import UpdateOne
 
+from appliance.stores import purged
 from appliance.stores.mongo import Database, Document, unsynced
 
 MOST = 2_000
@@ -72,38 +73,49 @@ def _above(rows: Sequence[Document], known: Mapping[str, int], without: Collecti
         after, upto = known.get(form_id, 0), int(row["seq"])
         if upto > after:
             written = None if row.get("open") else int(row["taken"])
-            found.append(Grown(form_id, after, upto, max(after, _whole(row)), written))
+            found.append(Grown(form_id, after, upto, max(after, whole(row)), written))
     return sorted(found)
 
 
-def _whole(counters: Document) -> int:
+def whole(counters: Document) -> int:
+    """The number up to which all that will ever be there are there."""
     begun = [int(entry["upto"]) - int(entry["n"]) for entry in counters.get("open", ())]
     return min([int(counters["seq"]), *begun])
 
 
 async def settled(db: Database, forms: Sequence[Grown]) -> None:
     """The lake has all that these had. Where more came meanwhile, the mark stays."""
-    whole = [one for one in forms if one.whole == one.upto]
-    for first in range(0, len(whole), _AT_A_TIME):
+    complete = [one for one in forms if one.whole == one.upto]
+    for first in range(0, len(complete), _AT_A_TIME):
         changes = [
             UpdateOne({"_id": one.form_id, "seq": one.upto}, {"$unset": {"unlaked": ""}})
-            for one in whole[first : first + _AT_A_TIME]
+            for one in complete[first : first + _AT_A_TIME]
         ]
         await unsynced(db.form_counters).bulk_write(changes, ordered=False)
 
 
 async def changed(db: Database, since: dt.datetime, until: dt.datetime) -> AsyncIterator[list[Document]]:
-    """Responses that were edited or deleted between the two, as they are now, some at a time."""
+    """Responses that were edited, deleted or purged between the two, as they are now, some at a time."""
     async for rows in between(lambda moment, most: _history(db, moment, most), since, until):
         ids = sorted({row["response_id"] for row in rows})
         for first in range(0, len(ids), _AT_A_TIME):
             yield await db.responses.find({"_id": {"$in": ids[first : first + _AT_A_TIME]}}).to_list()
+    async for traces in between(lambda moment, most: purged.traces(db, moment, most), since, until):
+        yield [purged.as_deleted(trace) for trace in traces if not purged.is_form(trace)]
+
+
+async def forms_purged(db: Database, since: dt.datetime, until: dt.datetime) -> set[str]:
+    """Forms that were purged between the two."""
+    reading = between(lambda moment, most: purged.traces(db, moment, most), since, until)
+    return {trace["form_id"] async for traces in reading for trace in traces if purged.is_form(trace)}
 
 
 async def changing(db: Database, since: dt.datetime, until: dt.datetime) -> set[str]:
     """The forms of such."""
     reading = between(lambda moment, most: _history(db, moment, most), since, until)
-    return {row["form_id"] async for rows in reading for row in rows}
+    found = {row["form_id"] async for rows in reading for row in rows}
+    leaving = between(lambda moment, most: purged.traces(db, moment, most), since, until)
+    return found | {trace["form_id"] async for traces in leaving for trace in traces}
 
 
 async def _history(db: Database, moment: Document, most: int) -> list[Document]:

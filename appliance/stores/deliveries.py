@@ -1,5 +1,5 @@
 """Deliveries of events to webhooks: `{_id, number, webhook_id, form_id, type, url, body, state, reason,
-attempts, tries, next_attempt_at, created_at}`.
+attempts, tries, next_attempt_at, created_at}`, with `about` where its body holds responses: their ids.
 
 A row is its own outbox: while `state` is pending, the relay sends its task again whenever Redis does not
 know it. `_id` is the event's and the task's id and the header `webhook-id`; `body` is the very text that is
@@ -147,6 +147,11 @@ async def end(db: Database, delivery_id: str, state: State, reason: str) -> None
         {"_id": delivery_id, "state": "pending"},
         {"$set": {"state": state, "reason": reason, "next_attempt_at": None}},
     )
+
+
+async def drop(db: Database, delivery_id: str) -> None:
+    """The response that it tells of was purged. Safe to repeat."""
+    await db.webhook_deliveries.delete_one({"_id": delivery_id})
 
 
 async def newest(db: Database, webhook_id: str, high: int | None, limit: int) -> pages.Page:

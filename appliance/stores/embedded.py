@@ -54,9 +54,9 @@ class Outdated(NamedTuple):
 # -- the file
 
 
-async def find_file(db: Database) -> File | None:
+async def find_file(db: Database, session: Session | None = None) -> File | None:
     """That all the rest is said of; None until one is begun. One that knows no inode is no file's."""
-    row = await db.ai_embedded.find_one({"_id": _FILE})
+    row = await db.ai_embedded.find_one({"_id": _FILE}, session=session)
     return None if row is None else File(row["name"], row.get("inode", 0), row.get("bytes", 0))
 
 

@@ -49,6 +49,17 @@ async def find(db: Database, export_id: str) -> Document | None:
     return await db.exports.find_one({"_id": export_id})
 
 
+async def of_form(db: Database, form_id: str) -> list[Document]:
+    """Those that are ready; no reports. There are some hundred at most in all."""
+    rows = await db.exports.find({}, {"form_id": 1, "wanted": 1, "state": 1}).to_list()
+    ready = [row for row in rows if "wanted" in row and row["state"] == "ready"]
+    return [row for row in ready if row["form_id"] == form_id]
+
+
+async def remove(db: Database, export_id: str) -> None:
+    await db.exports.delete_one({"_id": export_id})
+
+
 async def count(db: Database, owner: str, now: dt.datetime) -> int:
     """How many exports of somebody's are kept or being made, reports left out."""
     query = {"owner": owner, "expires_at": {"$gt": now}}

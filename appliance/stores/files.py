@@ -28,6 +28,7 @@ from appliance.stores.transactions import Session, together
 LOOSE = dt.timedelta(hours=24)
 """How long a file waits for a response that names it."""
 DOOMED = dt.timedelta(hours=1)
+_PIECE = 100
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -94,13 +95,27 @@ async def find_many(db: Database, form_id: str, ids: Sequence[str]) -> dict[str,
     return {row["_id"]: row for row in rows if row["form_id"] == form_id and row["state"] != "doomed"}
 
 
-async def let_go(db: Database, session: Session | None, response_ids: Sequence[str]) -> None:
-    """For whoever purges responses, with the purge: their files go with the next pruning."""
-    await db.files.update_many(
-        {"response_id": {"$in": list(response_ids)}},
-        {"$set": {"state": "loose", "check_at": _LONG_AGO}, "$unset": {"response_id": ""}},
-        session=session,
-    )
+async def let_go(
+    db: Database, session: Session | None, response_ids: Sequence[str], file_ids: Sequence[str] = ()
+) -> None:
+    """For whoever purges responses, with the purge: their files go with the next pruning. `file_ids`: those
+    that they name, of which pruning may not know yet whose they are.
+    """
+    change = {"$set": {"state": "loose", "check_at": _LONG_AGO}, "$unset": {"response_id": ""}}
+    await db.files.update_many({"response_id": {"$in": list(response_ids)}}, change, session=session)
+    for first in range(0, len(file_ids), _PIECE):
+        some = list(file_ids[first : first + _PIECE])
+        await db.files.update_many({"_id": {"$in": some}}, change, session=session)
+
+
+async def let_go_of_form(db: Database, form_id: str) -> None:
+    """All that wait for a response: none comes any more."""
+    soon = {"$set": {"check_at": _LONG_AGO}}
+    await db.files.update_many({"form_id": form_id, "state": "loose"}, soon)
+
+
+async def any_of_form(db: Database, form_id: str) -> bool:
+    return await db.files.find_one({"form_id": form_id}, {"_id": 1}) is not None
 
 
 # -- pruning

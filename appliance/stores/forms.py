@@ -4,7 +4,7 @@ Every query goes through `visible`: what a caller may not know of does not exist
 A form's counters lie in a document of their own (`form_counters`): `seq` numbers the responses, `taken`
 counts the places, `open` holds the groups whose writing is under way, and `gate` repeats the form's `rev`:
 a submission that was judged by an older state of the form is not written. `counts`, `epoch` and `moves` are
-those of `quotas`.
+those of `quotas`, `purged` is that of `retained`. A deleted form that is `purging` cannot be restored.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ async def find_id(db: Database, slug: str) -> str | None:
 
 
 async def get_deleted(db: Database, form_id: str) -> Document | None:
-    """The form if it is deleted; None if it is there. Raises NotFound when there never was one."""
+    """The form if it is deleted; None if it is there. Raises NotFound when there is none (any more)."""
     form = await db.forms.find_one({"_id": form_id})
-    if form is None:
+    if form is None or form.get("purging"):
         raise NotFound("There is no such form.")
     return form if form["deleted_at"] is not None else None
 

@@ -123,10 +123,12 @@ async def settle(db: Database, session: Session | None, job_id: str, origin: str
     return gone.deleted_count == 1
 
 
-async def take_out(db: Database, response_id: str, event_id: str) -> None:
-    """The event has a row of its own by now, so the response need not keep it. Safe to repeat."""
+async def take_out(db: Database, response_id: str, event_id: str) -> bool:
+    """The event has a row of its own by now, so the response need not keep it. Safe to repeat. False when
+    there is no such response: it was purged.
+    """
     done = {"$pull": {"events": {"id": event_id}}}
-    await unsynced(db.responses).update_one({"_id": response_id}, done)
+    return (await unsynced(db.responses).update_one({"_id": response_id}, done)).matched_count == 1
 
 
 async def revive(db: Database, session: Session, job_id: str, origin: str) -> Job | None:

@@ -76,7 +76,8 @@ async def insert(db: Database, session: Session, user: Document, actor: str | No
     number = await next_number(db, session, _NUMBER)
     stored = {**user, "number": number}
     await db.users.insert_one(stored, session=session)
-    details = {"username": user["username"], "roles": user["roles"]}
+    # No name: entries cannot be changed, and an account may have to be erased.
+    details = {"roles": user["roles"]}
     await audit.record(db, session, audit.Entry(actor, "user.created", user["_id"], details))
     return stored
 
@@ -98,6 +99,38 @@ async def change(db: Database, session: Session, user: Document, fields: Documen
     if done is None:
         raise Overtaken("The account was changed since you read it; read it again.")
     return done
+
+
+async def erase(db: Database, user_id: str, actor: str | None) -> None:
+    """Of the account its id stays, for what it did is written under that. Nobody can sign in by it, its keys
+    and webhooks are gone. Safe to repeat. Raises Conflict for the last active admin.
+    """
+
+    async def write(session: Session) -> None:
+        user = await db.users.find_one({"_id": user_id}, session=session)
+        if user is None or user.get("erased_at") is not None:
+            return
+        await keep_an_admin(db, session, user_id)
+        change = {
+            "username": f"erased-{user_id}",
+            "password_hash": None,
+            "roles": ["viewer"],
+            "status": "disabled",
+            "session_version": user["session_version"] + 1,
+            "spared": None,
+            "reset": None,
+            "last_login_at": None,
+            "rev": user["rev"] + 1,
+            "erased_at": utc_now(),
+        }
+        await db.users.update_one(
+            {"_id": user_id}, {"$set": change, "$unset": {"email": ""}}, session=session
+        )
+        await db.api_keys.delete_many({"user_id": user_id}, session=session)
+        await db.webhooks.delete_many({"owner": user_id}, session=session)
+        await audit.record(db, session, audit.Entry(actor, "user.erased", user_id, {}))
+
+    await together(db, write)
 
 
 async def note_login(db: Database, session: Session, user_id: str, at: dt.datetime) -> None:

@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 
 
 ENTRIES = (
+    Entry("purge", "37 1 * * *", "purge"),
     Entry("prune", "17 3 * * *", "prune"),
     Entry("prune_exports", "23 * * * *", "prune_exports"),
     Entry("prune_uploads", "41 * * * *", "prune_uploads"),

@@ -20,18 +20,22 @@ from appliance.tasks import (
     analyses,
     analytics,
     embedding,
+    erasures,
     exports,
     imports,
     notices,
     process,
     pruning,
+    purging,
     searcher,
     webhooks,
 )
 
 QUEUES_OF = {"worker-high": ("high",), "worker-default": ("high", "default"), "worker-ai": ("batched",)}
 
-TASK_MODULES = (ai, analyses, analytics, embedding, exports, imports, notices, pruning, webhooks)
+TASK_MODULES = (
+    ai, analyses, analytics, embedding, erasures, exports, imports, notices, pruning, purging, webhooks,
+)  # fmt: skip
 """Importing them registers their tasks."""
 
 

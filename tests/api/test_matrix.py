@@ -19,7 +19,7 @@ import pytest
 from tests.api import exports
 from tests.api.accounts import add, add_key
 from tests.api.forms import FEEDBACK, publish, submit
-from tests.api.tasks import waiting, write_dead_letter
+from tests.api.tasks import until_status, waiting, write_dead_letter
 from tests.api.test_documents import OPERATIONS
 from tests.api.uploads import PNG, form_with_files, new_token, upload
 from tests.mailbox import BUSY
@@ -50,6 +50,11 @@ GET    /api/v1/dead-letters                  401 200 200 200 200 401 403 200
 GET    /api/v1/dead-letters/{task_id}        401 200 403 403 404 401 403 200
 DELETE /api/v1/dead-letters/{task_id}        401 204 403 403 404 401 403 204
 POST   /api/v1/dead-letters/{task_id}/replay 401 202 403 403 404 401 403 202
+GET    /api/v1/erasures                      401 403 403 403 403 401 403 200
+POST   /api/v1/erasures                      401 403 403 403 403 401 403 202
+GET    /api/v1/erasures/{erasure_id}         401 403 403 403 403 401 403 200
+POST   /api/v1/erasures/{erasure_id}/confirm 401 403 403 403 403 401 403 202
+GET    /api/v1/erasures/{erasure_id}/export  401 403 403 403 403 401 403 200
 GET    /api/v1/forms                         401 200 200 200 200 401 403 200
 POST   /api/v1/forms                         401 201 403 201 201 401 403 201
 POST   /api/v1/forms/validate                401 200 403 200 200 401 403 200
@@ -136,6 +141,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/users": {"username": "{unique}", "roles": ["viewer"]},
     "PATCH /api/v1/users/{user_id}": {"email": "eve@example.org"},
     "POST /api/v1/api-keys": {"name": "robot", "scopes": ["forms:read"]},
+    "POST /api/v1/erasures": {"subject": {"answer": "nobody at all"}},
     "POST /api/v1/forms": {"title": "Mine", "definition": FEEDBACK},
     "POST /api/v1/forms/validate": {"definition": FEEDBACK},
     f"PATCH {FORM}": {"title": "Changed"},
@@ -214,6 +220,8 @@ class World:
             places["file_id"] = upload(alice, form_id).json()["file_id"]
         if "{webhook_id}" in operation or "{delivery_id}" in operation:
             places |= self._webhook(form_id, with_log="{delivery_id}" in operation)
+        if "{erasure_id}" in operation:
+            places["erasure_id"] = self._erasure(places["response_id"])
         if "{export_id}" in operation:
             places["export_id"] = self._export(form_id)
         if "{task_id}" in operation:
@@ -232,6 +240,13 @@ class World:
         assert self.cast.alice.post(f"{path}/test").status_code == 200
         [delivery] = self.cast.alice.get(f"{path}/deliveries").json()["deliveries"]
         return {"webhook_id": webhook_id, "delivery_id": delivery["delivery_id"]}
+
+    def _erasure(self, response_id: str) -> str:
+        """One that was looked for."""
+        body = {"subject": {"response_ids": [response_id]}}
+        erasure_id = self.cast.admin.post("/api/v1/erasures", json=body).json()["task_id"]
+        until_status(self.cast.admin, erasure_id, "completed")
+        return str(erasure_id)
 
     def _export(self, form_id: str) -> str:
         """One of alice's that is ready."""

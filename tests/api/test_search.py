@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance.services import vector_place
+from appliance.services import purging, vector_place
+from appliance.stores import purges
 from tests import models, people
 from tests.api.accounts import add_key
 from tests.api.analyses import filled, publish
-from tests.faults.steering import until_whole
+from tests.faults.steering import settle_as_if_later, until_whole, with_context
 from tests.people import People
 from tests.running import Running, running
 from tests.runtime.servers import until
@@ -138,6 +139,21 @@ def test_changes_are_seen(appliance: Running, cast: People, form: tuple[str, dic
     assert tagged.status_code == 200
     (row,) = search(cast.alice, form_id, "pets", limit=1)["responses"]
     assert (row["response_id"], row["revision"], row["tags"]) == (changed, 3, ["seen"])
+
+
+def test_what_is_purged_is_wiped(appliance: Running, cast: People) -> None:
+    form_id = publish(cast.alice)
+    gone, kept = (answer(cast.alice, form_id, ABOUT[name]) for name in ("queue", "soup"))
+    until_embedded(cast.alice, form_id)
+    vector = stored(appliance, gone)
+    assert vector and vector in vectors(appliance)
+    settle_as_if_later(appliance)
+    why = purges.Why("erasure")
+    done = with_context(appliance, lambda context: purging.purge(context, form_id, [gone], why))
+    assert done == (1, 0)
+    assert ids(search(cast.alice, form_id, "a long wait")) == [kept]
+    until_embedded(cast.alice, form_id)
+    assert gone.encode() not in vectors(appliance) and vector not in vectors(appliance)
 
 
 def test_filters(cast: People) -> None:

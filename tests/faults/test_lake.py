@@ -34,8 +34,9 @@ from appliance.services import lake_running
 from appliance.services.context import Context, open_context
 from appliance.services.lake_running import Summary
 from appliance.settings import Settings
-from appliance.stores import ai_results, audit, mongo, partials, response_edits
+from appliance.stores import ai_results, audit, form_purges, mongo, partials, purges, response_edits
 from appliance.stores.mongo import Document
+from appliance.stores.purges import Why
 from appliance.stores.reservations import Gate
 from appliance.stores.response_edits import Happening
 from appliance.stores.transactions import Overtaken, next_number, together
@@ -271,12 +272,31 @@ async def half_fill(context: Context, form_id: str, number: int, how: str) -> No
         await partials.finish(context.db, name, new_id(), now)
 
 
+async def purge(context: Context, form_id: str, chosen: slice) -> None:
+    rows = await context.db.responses.find({"form_id": form_id}).to_list()
+    ids = [row["_id"] for row in sorted(rows, key=lambda one: int(one["seq"]))[chosen]]
+    assert await purges.purge(context.db, form_id, ids, Why("erasure")) == (len(ids), 0)
+
+
+async def purge_form(context: Context, form_id: str) -> None:
+    deleted = {"deleted_at": utc_now(), "updated_at": utc_now(), "purging": True}
+    await context.db.forms.update_one({"_id": form_id}, {"$set": deleted})
+    await purge(context, form_id, slice(None))
+    await form_purges.belongings(context.db, form_id)
+    assert await form_purges.end(context.db, form_id)
+
+
 async def step(context: Context, forms: list[str], kind: str, number: int, hours: int) -> None:
     db, form_id = context.db, forms[number % len(forms)]
     if kind == "submit":
         await submit(context, form_id, hours, {"n": 2**53 + number, "l": [None, number / 2]})
     elif kind in ("half", "half delete", "half edit"):
         await half_fill(context, form_id, number, kind.removeprefix("half").strip())
+    elif kind == "purge":
+        await purge(context, form_id, slice(number // 4, number // 4 + 1 + number % 3))
+    elif kind == "purge form":
+        await purge_form(context, form_id)
+        forms[number % len(forms)] = await new_form(context)
     elif kind in ("delete form", "restore form"):
         at = utc_now() if kind == "delete form" else None
         await db.forms.update_one({"_id": form_id}, {"$set": {"deleted_at": at, "updated_at": utc_now()}})
@@ -293,7 +313,7 @@ async def step(context: Context, forms: list[str], kind: str, number: int, hours
 
 KINDS = [
     "submit", "submit", "submit", "edit", "delete", "analyze", "half", "half delete", "half edit",
-    "delete form", "restore form", "run", "kill",
+    "delete form", "restore form", "purge", "purge", "purge form", "run", "kill",
 ]  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 30), st.integers(-40, 40)), min_size=5, max_size=18
@@ -306,6 +326,8 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @example([("submit", 0, 1), ("delete form", 0, 0), ("run", 0, 0), ("restore form", 0, 0), ("kill", 3, 0)])
 @example([("submit", 0, 1), ("run", 0, 0), ("delete form", 0, 0), ("kill", 2, 0), ("restore form", 0, 0)])
+@example([("submit", 0, 1), ("run", 0, 0), ("analyze", 0, 1), ("run", 0, 0), ("purge", 0, 0), ("kill", 4, 0)])
+@example([("submit", 0, 1), ("half", 0, 0), ("run", 0, 0), ("purge form", 0, 0), ("kill", 2, 0)])
 @example([("submit", 0, 1), ("run", 0, 0), ("analyze", 0, 1), ("run", 0, 0), ("edit", 0, 5), ("half", 1, 0)])
 def test_the_lake_is_what_the_database_is_after_any_history(
     world: World, steps: list[tuple[str, int, int]]
