@@ -69,6 +69,11 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def is_one(one: Path, other: Path) -> bool:
+    """Whether the two lie on one disk. Raises OSError."""
+    return one.stat().st_dev == other.stat().st_dev
+
+
 @contextlib.contextmanager
 def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
