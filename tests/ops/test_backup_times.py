@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from appliance import processes
+from appliance.addresses import Paths
 from appliance.backups import archive, book, keys
 from appliance.backups.book import SUFFIX, Book
 from appliance.disk import free_bytes
@@ -150,7 +152,7 @@ def test_it_removes_what_is_not_kept_once_the_new_one_is_whole(instance: Instanc
 
 def test_two_at_once(instance: Instance) -> None:
     """By hand it refuses; at its time it waits."""
-    with backups.alone(backups.Paths(instance.settings.data)):
+    with backups.alone(Paths(instance.settings.data)):
         for words in (["create"], ["prune"]):
             refused = instance.command(*words)
             assert (refused.returncode, "Another backup" in refused.stderr) == (2, True)
@@ -159,7 +161,7 @@ def test_two_at_once(instance: Instance) -> None:
             child.communicate(timeout=3)
     child.communicate(timeout=60)
     assert child.returncode == 0
-    with backups.alone(backups.Paths(instance.settings.data)):
+    with backups.alone(Paths(instance.settings.data)):
         refused = instance.command("drill")
         assert (refused.returncode, "wait for its end" in refused.stderr) == (2, True)
 
@@ -214,7 +216,7 @@ def test_a_damaged_one_fails_its_drill_and_a_wrong_key_is_no_damage(
     assert instance.run("backup")[0] == 0
     (path,) = instance.archives()
     key = tmp_path / "key"
-    key.write_text(f"{keys.pyrage.x25519.Identity.generate()}\n")
+    key.write_text(f"{pyrage.x25519.Identity.generate()}\n")
     refused = instance.command("drill", str(path), "--key", str(key))
     assert (refused.returncode, "another key" in refused.stderr) == (2, True)
     assert instance.book.drill.failures == 0

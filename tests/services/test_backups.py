@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import pytest
 
 from appliance import settings
+from appliance.addresses import Paths
 from appliance.backups import book, retention
 from appliance.backups.book import SUFFIX, Archive, Kind
 from appliance.clock import last_tick, parse_rfc3339, rfc3339
@@ -41,7 +41,7 @@ def succeed(chosen: Settings, kind: Kind, moment: dt.datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "zone", "moment", "tick"),
+    "expression,zone,moment,tick",
     [
         ("30 3 * * *", "UTC", "2026-11-28T03:30:00Z", "2026-11-28T03:30:00.000Z"),
         ("30 3 * * *", "UTC", "2026-11-28T03:29:59Z", "2026-11-27T03:30:00.000Z"),
@@ -113,7 +113,8 @@ def test_the_newest_of_days_and_weeks_are_kept() -> None:
     kept = sorted(retention.kept(made, 7, 4, "UTC"))
     # twice a day until 2026-10-30T15:30, a Friday; weeks end on Sundays
     assert kept == [
-        "10-11T15", "10-18T15", "10-24T15", "10-25T15", "10-26T15", "10-27T15", "10-28T15", "10-29T15", "10-30T15",
+        "10-11T15", "10-18T15", "10-24T15", "10-25T15", "10-26T15",
+        "10-27T15", "10-28T15", "10-29T15", "10-30T15",
     ]  # fmt: skip
     assert retention.kept({}, 7, 4, "UTC") == set()
     assert retention.kept({"old": start}, 1, 0, "UTC") == {"old"}, "the newest, however old it is"
@@ -147,7 +148,7 @@ def test_nothing_goes_while_the_newest_is_not_whole(tmp_path: Path) -> None:
 
 def test_nothing_goes_while_one_is_made(tmp_path: Path) -> None:
     chosen = asked(tmp_path)
-    with backups.alone(backups.Paths(tmp_path)), pytest.raises(Conflict):
+    with backups.alone(Paths(tmp_path)), pytest.raises(Conflict):
         backups.prune(chosen)
 
 
@@ -180,9 +181,9 @@ def test_what_a_killed_one_left_goes_at_the_next_start(tmp_path: Path) -> None:
     left = tmp_path / "elsewhere" / f".appliance-2026-01-01T00-00-00Z{SUFFIX}.new"
     left.write_bytes(b"half")
     (tmp_path / "backups" / backups.SCRATCH / "mongo").mkdir(parents=True)
-    with backups.alone(backups.Paths(tmp_path)):
+    with backups.alone(Paths(tmp_path)):
         backups.look_after(chosen, NOW)
         assert left.exists(), "somebody is at work"
     backups.look_after(chosen, NOW)
     assert not left.exists() and not (tmp_path / "backups" / backups.SCRATCH).exists()
-    assert os.listdir(tmp_path / "elsewhere") == []
+    assert list((tmp_path / "elsewhere").iterdir()) == []

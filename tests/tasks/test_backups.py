@@ -1,4 +1,4 @@
-"""The scheduler's chore: a child when it is time, one alert for a row of failures, nothing left of what ends."""
+"""The scheduler's chore: a child when it is time, one alert for a row of failures, nothing is left behind."""
 
 from __future__ import annotations
 
