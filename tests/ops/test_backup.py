@@ -16,7 +16,7 @@ import httpx
 import pyrage
 import pytest
 
-from appliance.backups import archive, keys
+from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.settings import HOME
 from appliance.stores import dumps
@@ -167,7 +167,8 @@ def test_one_that_is_killed_leaves_nothing_that_the_next_does_not_remove(
     assert not list(tmp_path.glob("appliance-*"))
     assert command(appliance, "create", "--folder", str(tmp_path)).returncode == 0
     assert len(list(tmp_path.glob("*appliance-*"))) == 1
-    assert [each.name for each in appliance.paths.backups.iterdir()] == [".lock"]
+    left = {each.name for each in appliance.paths.backups.iterdir()}
+    assert left == {".lock", ".book.lock", book.FILE}
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.5, 2.5, 4.0, 6.0])

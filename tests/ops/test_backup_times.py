@@ -1,4 +1,4 @@
-"""Backups and drills as the scheduler starts them: killed, on a full disk, beside another, and what is told."""
+"""Backups and drills as the scheduler starts them: killed, on a full disk, beside another; what is told."""
 
 from __future__ import annotations
 
