@@ -1,9 +1,9 @@
 """`scripts/faults backup`: what is backed up under load comes back on an empty folder, byte by byte.
 
 Responses are written straight into the store, those with files by the API. While answers come in at a steady
-rate, a backup is made and tried out as the scheduler has it done. Then the appliance is stopped, the backup is
-restored into an empty folder, and each response and file there is compared with what the first one has; what
-was acknowledged before the backup was begun must be among them.
+rate, a backup is made and tried out as the scheduler has it done. Then the appliance is stopped, the backup
+is restored into an empty folder, and each response and file there is compared with what the first one has;
+what was acknowledged before the backup was begun must be among them.
 """
 
 from __future__ import annotations
