@@ -74,6 +74,13 @@ def is_one(one: Path, other: Path) -> bool:
     return one.stat().st_dev == other.stat().st_dev
 
 
+def is_mount(folder: Path) -> bool:
+    """Also when it is a folder of the same disk that is mounted there, which `Path.is_mount` does not see."""
+    shown = str(folder.resolve()).translate({ord(each): f"\\{ord(each):03o}" for each in " \t\n\\"})
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()  # proc(5): the fifth field, so escaped
+    return any(line.split()[4] == shown for line in lines)
+
+
 @contextlib.contextmanager
 def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

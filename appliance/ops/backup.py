@@ -132,7 +132,7 @@ def drill(path: Path | None, key: Path | None, *, as_json: bool) -> int:
     try:
         done = drilling.drill(asked, found, identity, _tell, noted=is_noted)
     except Conflict as fault:
-        raise CannotStart(f"{fault}; next: wait for its end") from None
+        raise CannotStart(str(fault)) from None
     except (*FAULTS, CannotStart) as fault:
         if is_noted:
             backups.failed(asked, "drill", str(fault), found, is_damaged=isinstance(fault, Damaged))

@@ -17,8 +17,10 @@ import pyrage
 from appliance import disk
 from appliance.addresses import Paths
 from appliance.clock import utc_now
+from appliance.errors import CannotStart
 from appliance.ops import restoring
 from appliance.ops.restoring import Told
+from appliance.runtime import mongo
 from appliance.services import backup_making, backups
 from appliance.settings import Settings
 
@@ -47,6 +49,7 @@ def drill(
             raise OSError(errno.ENOSPC, "the data folder's disk is nearly full", str(paths.backups))
         told(done, total)
 
+    _check_server(settings)
     with backups.alone(paths):
         begun, started, scratch = utc_now(), time.monotonic(), paths.backups / backups.SCRATCH
         backups.sweep(paths, backups.folder_of(settings))
@@ -65,3 +68,14 @@ def drill(
         if noted:
             backups.drilled(settings, path, begun, result.responses, result.seconds)
         return result
+
+
+def _check_server(settings: Settings) -> None:
+    """Raises CannotStart. With a MONGODB_URI nothing else needs one."""
+    try:
+        mongo.server(settings)
+    except CannotStart as fault:
+        raise CannotStart(
+            f"a drill fills a database of its own, and {fault};"
+            " next: install mongod, or switch drills off: BACKUP_DRILL_CRON="
+        ) from None

@@ -49,7 +49,7 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
     """Into the settings' data folder; where what was there before is now. Raises Damaged, CannotStart,
     OSError, PyMongoError.
     """
-    if settings.data.is_mount():
+    if disk.is_mount(settings.data):
         return _restore_within(settings, path, identity, told)
     data = settings.data
     draft = data.with_name(f".{data.name}.restoring")
@@ -76,7 +76,7 @@ def _restore_within(
     data, draft = settings.data, settings.data / swapping.DRAFT
     with _alone(data):
         swapping.finish(data)
-        if mounts := [each for each in swapping.contents(data) if each.is_mount()]:
+        if mounts := [each for each in swapping.contents(data) if disk.is_mount(each)]:
             raise CannotStart(f"{mounts[0]} is a mount within {data}; next: unmount it, or restore elsewhere")
         is_empty = not swapping.contents(data)
         try:

@@ -115,7 +115,7 @@ def _only_one(folder: Path, own: Path) -> Iterator[None]:
         return
     with disk.only_one(folder) as is_first:
         if not is_first:
-            raise Conflict(f"Another appliance makes a backup into {folder}.")
+            raise Conflict(f"another appliance makes a backup into {folder}; next: wait for its end")
         yield
 
 

@@ -51,7 +51,7 @@ def alone(paths: Paths) -> Iterator[None]:
     paths.backups.mkdir(mode=0o700, exist_ok=True)
     with disk.only_one(paths.backups) as is_first:
         if not is_first:
-            raise Conflict("Another backup is being made or tried out.")
+            raise Conflict("another backup is being made or tried out; next: wait for its end")
         yield
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance import disk
 from appliance.runtime import swapping
 from appliance.settings import HOME
 from tests.ops.command import appliance_command
@@ -126,3 +127,18 @@ def test_a_damaged_one_is_refused_before_anything_is_touched(backup: tuple[Path,
     finally:
         cut.unlink()
     assert {str(each.relative_to(data)) for each in data.rglob("*")} == {"secrets", "secrets/mine"}
+
+
+def test_a_folder_of_the_same_disk_that_is_mounted_is_a_mount_too(tmp_path: Path) -> None:
+    place = tmp_path / "a place"
+    (tmp_path / "other").mkdir()
+    place.mkdir()
+    assert not disk.is_mount(place)
+    call = ["mount", "--bind", str(tmp_path / "other"), str(place)]
+    if subprocess.run(call, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mounts here")
+    try:
+        assert disk.is_mount(place)
+        assert not disk.is_mount(tmp_path)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

@@ -155,7 +155,7 @@ def test_two_at_once(instance: Instance) -> None:
     with backups.alone(Paths(instance.settings.data)):
         for words in (["create"], ["prune"]):
             refused = instance.command(*words)
-            assert (refused.returncode, "Another backup" in refused.stderr) == (2, True)
+            assert (refused.returncode, "another backup" in refused.stderr) == (2, True)
         child = instance.begin("backup")
         with pytest.raises(subprocess.TimeoutExpired):
             child.communicate(timeout=3)
