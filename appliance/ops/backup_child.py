@@ -33,12 +33,12 @@ FAULTS: Final = (Problem, CannotStart, Damaged, PyMongoError, BSONError, OSError
 
 T = TypeVar("T")
 
-log = logs.get(__name__)
+log = logs.get("appliance.ops.backup_child")  # run as a program its name would be __main__
 
 
 def main(kind: str, parent: int) -> int:
     processes.die_with_parent(signal.SIGKILL, parent)
-    os.nice(10)
+    os.nice(19)
     processes.raise_oom_score(1000)
     asked = settings.load()
     logs.configure(asked.log_level)

@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -95,8 +96,10 @@ def measure(responses: int, files: int, rate: float, folder: Path) -> Json:
             before = set(load.acknowledged)
             with load(told, "submits_during_backup_ms"):
                 _scheduled(appliance, "backup")
+            told["backup_process_mb"] = _largest()
             with load(told, "submits_during_drill_ms"):
                 _scheduled(appliance, "drill")
+            told["drill_process_mb"] = _largest()
             first = _kept(appliance)
         noted = book.read(appliance.paths.backups)
         key = folder / "key"
@@ -142,6 +145,11 @@ def _fill(appliance: Running, client: httpx.Client, responses: int, files: int) 
 def _scheduled(appliance: Running, kind: str) -> None:
     """As the scheduler starts it."""
     _python(appliance, backup_child.__name__, kind, str(os.getpid()))
+
+
+def _largest() -> int:
+    """MB that the largest process of those that have ended had, our children's children too."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000
 
 
 def _python(appliance: Running, module: str, *words: str) -> None:
