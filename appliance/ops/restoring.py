@@ -209,8 +209,13 @@ def _serving(scratch: Settings, cache: int | None, besides: int | None) -> Itera
         with pymongo.MongoClient[dict[str, Any]](uri, appname="restore", timeoutMS=60_000) as client:
             yield client.get_default_database(addresses.DATABASE)
         child.terminate()
-        if child.wait(mongo.STOP_SECONDS):
-            raise CannotStart(f"the database that was filled ended with status {child.returncode}")
+        try:
+            status = child.wait(mongo.STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            seconds = f"{mongo.STOP_SECONDS:.0f} s"
+            raise CannotStart(f"the database that was filled did not stop within {seconds}") from None
+        if status:
+            raise CannotStart(f"the database that was filled ended with status {status}")
     finally:
         child.kill()
         child.wait()

@@ -27,6 +27,8 @@ KINDS: tuple[Kind, ...] = ("backup", "drill")
 CHILD = "appliance.ops.backup_child"
 PAUSE = dt.timedelta(minutes=5)
 """After a failure, also when nothing could be noted of it since the disk is full."""
+LONGEST = 12 * 3600.0
+"""Seconds that one may take: one that hangs would be the last."""
 SECONDS = 10.0
 """That the database has for one alert."""
 
@@ -36,7 +38,8 @@ log = logs.get(__name__)
 class Backups:
     """A chore of the scheduler."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST) -> None:
+        self._longest = longest
         self._is_first = True
         self._told: set[str] = set()
         self._failed: dict[Kind, dt.datetime] = {}
@@ -58,13 +61,14 @@ class Backups:
         return kind in self._failed and now - self._failed[kind] < PAUSE
 
     async def _do(self, context: Context, kind: Kind, now: Clock) -> None:
-        status = await _run(kind)
+        status = await _run(kind, self._longest)
         if status == 0:
             self._failed.pop(kind, None)
             return
         self._failed[kind] = now()
         if status != 1:  # it could note nothing itself
             why = f"it ended by signal {-status}" if status < 0 else f"it ended with status {status}"
+            why += "; next: ./scripts/appliance logs scheduler"
             await asyncio.to_thread(backups.failed, context.settings, kind, why)
 
     async def _tell(self, context: Context) -> None:
@@ -86,11 +90,15 @@ def _data(kind: Kind, course: Course) -> dict[str, str | None]:
     return {"alert": "drill_failed", "archive": course.failed_archive, "error": course.error}
 
 
-async def _run(kind: Kind) -> int:
-    """The child's exit status, negative for a signal. Cancelled, the child is killed."""
+async def _run(kind: Kind, longest: float) -> int:
+    """The child's exit status, negative for a signal. Cancelled, or after too long, the child is killed."""
     command = (sys.executable, "-P", "-m", CHILD, kind, str(os.getpid()))
     child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL)
     try:
+        return await asyncio.wait_for(child.wait(), longest)
+    except TimeoutError:
+        log.error("it took too long and is ended", extra={"kind": kind, "seconds": longest})
+        child.kill()
         return await child.wait()
     finally:
         if child.returncode is None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from appliance import processes
+from appliance.addresses import Paths
 from appliance.backups import book
 from appliance.backups.book import SUFFIX, Book
 from appliance.clock import utc_now
@@ -128,7 +129,16 @@ def test_a_child_that_is_killed_has_failed(chosen: Settings) -> None:
         assert await running == 1
 
     work(chosen, use)
-    assert noted(chosen).backup.error == "it ended by signal 9"
+    assert (noted(chosen).backup.error or "").startswith("it ended by signal 9")
+
+
+def test_a_child_that_hangs_is_ended(chosen: Settings) -> None:
+    async def use(context: Context) -> None:
+        with backups.alone(Paths(chosen.data)):  # it waits for its turn
+            assert await Backups(longest=2.0)(context, utc_now) == 1
+
+    work(chosen, use)
+    assert (noted(chosen).backup.error or "").startswith("it ended by signal 9")
 
 
 def test_a_scheduler_that_is_asked_to_end_takes_its_child_along(chosen: Settings) -> None:
