@@ -111,6 +111,8 @@ def writing(
             check(draft, reader)
         is_whole()
         disk.move_durably(draft, path)
+    except pyrage.EncryptError as fault:  # what the disk said, as text
+        raise OSError(f"{draft}: {fault}") from None
     finally:
         draft.unlink(missing_ok=True)
 

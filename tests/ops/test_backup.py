@@ -16,6 +16,7 @@ import httpx
 import pyrage
 import pytest
 
+from appliance import disk
 from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.settings import HOME
@@ -222,6 +223,28 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         _broken_off(tmp_path / "two", identity)
     assert {each.name for each in tmp_path.iterdir()} == {"one"}
+
+
+@pytest.mark.parametrize("left", [0, 5_000, 50_000])
+def test_on_a_full_disk_nothing_is_left_of_it(tmp_path: Path, left: int) -> None:
+    call = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
+    if subprocess.run(call, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk of its own")
+    try:
+        (tmp_path / "filler").write_bytes(b"x" * (disk.free_bytes(tmp_path) - left))
+        with pytest.raises(OSError, match="No space left"):
+            _write_much(tmp_path / "one")
+        assert [each.name for each in tmp_path.iterdir()] == ["filler"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def _write_much(path: Path) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    with archive.writing(path, identity.to_public(), reader=identity) as writer:
+        for number in range(6):
+            writer.add(f"a/{number}", os.urandom(30_000))
+        writer.finish({"collections": {}})
 
 
 def _broken_off(path: Path, identity: pyrage.x25519.Identity) -> None:

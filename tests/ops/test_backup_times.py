@@ -191,7 +191,7 @@ def test_on_a_full_disk_it_fails_and_the_older_ones_stay(instance: Instance, sma
     half = first.stat().st_size // 2
     (small_disk / "filler").write_bytes(b"x" * (free_bytes(small_disk) - half))
     status, told = instance.run("backup")
-    assert (status, "No space left" in told) == (1, True)
+    assert (status, "No space left" in told) == (1, True), told
     assert (instance.archives(), instance.left()) == ([first], ["filler"])
     assert "No space left" in (instance.book.backup.error or "")
     by_hand = instance.command("create")
