@@ -100,9 +100,10 @@ def writing(
     """
     draft = draft_of(path)
     try:
-        with draft.open("wb") as file:
+        with draft.open("wb", buffering=0) as file:
             os.fchmod(file.fileno(), 0o600)
-            with _piped(lambda source: pyrage.encrypt_io(source, file, [recipient]), "wb") as sink:
+            kept = _Kept(file)
+            with _piped(lambda source: kept.check(pyrage.encrypt_io, source, [recipient]), "wb") as sink:
                 with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), "zstd") as packed:
                     with tarfile.open(fileobj=cast(Any, packed), mode="w|", bufsize=_BLOCK) as tar:
                         yield Writer(tar)
@@ -111,8 +112,6 @@ def writing(
             check(draft, reader)
         is_whole()
         disk.move_durably(draft, path)
-    except pyrage.EncryptError as fault:  # what the disk said, as text
-        raise OSError(f"{draft}: {fault}") from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -122,6 +121,37 @@ def _drop_from_memory(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class _Kept:
+    """A file that remembers which write failed. Measured: age drops the fault of its last one, so that an
+    archive on a full disk was cut short and nobody said so.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+
+    def write(self, piece: bytes) -> int:
+        left = memoryview(piece)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as fault:
+            self._fault = fault
+            raise
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def check(self, encrypt: Callable[..., None], source: IO[bytes], recipients: list[Any]) -> None:
+        """Raises OSError, whatever age makes of it."""
+        try:
+            encrypt(source, self, recipients)
+        finally:
+            if self._fault is not None:
+                raise self._fault
 
 
 @contextlib.contextmanager

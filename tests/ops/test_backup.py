@@ -225,25 +225,27 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"one"}
 
 
+@pytest.mark.parametrize("size", [3_000, 6_000, 60_000, 150_000])
 @pytest.mark.parametrize("left", [0, 5_000, 50_000])
-def test_on_a_full_disk_nothing_is_left_of_it(tmp_path: Path, left: int) -> None:
+def test_on_a_full_disk_nothing_is_left_of_it(tmp_path: Path, left: int, size: int) -> None:
+    if left > size:
+        pytest.skip("there is room for it")
     call = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
     if subprocess.run(call, capture_output=True, check=False).returncode != 0:
         pytest.skip("no disk of its own")
     try:
         (tmp_path / "filler").write_bytes(b"x" * (disk.free_bytes(tmp_path) - left))
         with pytest.raises(OSError, match="No space left"):
-            _write_much(tmp_path / "one")
+            _write(tmp_path / "one", size)
         assert [each.name for each in tmp_path.iterdir()] == ["filler"]
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def _write_much(path: Path) -> None:
+def _write(path: Path, size: int) -> None:
     identity = pyrage.x25519.Identity.generate()
     with archive.writing(path, identity.to_public(), reader=identity) as writer:
-        for number in range(6):
-            writer.add(f"a/{number}", os.urandom(30_000))
+        writer.add("a", os.urandom(size))
         writer.finish({"collections": {}})
 
 
