@@ -178,8 +178,14 @@ def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     create = _add(backups, "create", _backup_create, "make one while the appliance runs")
     listed = _add(backups, "list", _backup_list, "those that were made, oldest first")
     for one in (create, listed):
-        one.add_argument("--folder", metavar="FOLDER", type=Path, help="default: backups/ of the data folder")
+        one.add_argument("--folder", metavar="FOLDER", type=Path, help="default: BACKUP_FOLDER")
     check = _add(backups, "verify", _backup_verify, "read all of one: is it whole")
+    drill = _add(backups, "drill", _backup_drill, "restore one aside, compare it, take it away again")
+    drill.add_argument("file", metavar="FILE", type=Path, nargs="?", help="default: the newest")
+    drill.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
+    prune = _add(
+        backups, "prune", _backup_prune, "remove those that BACKUP_KEEP_DAILY and _WEEKLY do not keep"
+    )
     restore = _add(backups, "restore", _backup_restore, "make the data folder what it was")
     restore.set_defaults(as_owner=False)
     restore.add_argument(
@@ -192,7 +198,7 @@ def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         one.add_argument("file", metavar="FILE", type=Path)
         one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
     _add(backups, "key", _backup_key, "print the key that opens them, to keep it elsewhere")
-    for one in (create, listed, check):
+    for one in (create, listed, check, drill, prune):
         _add_json(one)
 
 
@@ -436,6 +442,18 @@ def _backup_verify(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
     return backup.check(chosen.file, chosen.key, as_json=chosen.json)
+
+
+def _backup_drill(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.drill(chosen.file, chosen.key, as_json=chosen.json)
+
+
+def _backup_prune(chosen: argparse.Namespace) -> int:
+    from appliance.ops import backup
+
+    return backup.prune(as_json=chosen.json)
 
 
 def _backup_restore(chosen: argparse.Namespace) -> int:

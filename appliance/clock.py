@@ -54,3 +54,11 @@ def new_id() -> str:
 def is_time_zone(name: str) -> bool:
     """Of the IANA database; what this machine's own zone is, its name does not tell others."""
     return name != "localtime" and name in zoneinfo.available_timezones()
+
+
+def last_tick(expression: str, zone: str, moment: dt.datetime) -> dt.datetime:
+    """The last time, up to the moment and including it, that a cron expression names in that zone; UTC."""
+    from cronsim import CronSim  # late: the machine's own Python, before anything is set up, has none
+
+    there = moment.astimezone(zoneinfo.ZoneInfo(zone)).replace(microsecond=0)
+    return next(CronSim(expression, there + dt.timedelta(seconds=1), reverse=True)).astimezone(dt.UTC)

@@ -69,6 +69,18 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def is_one(one: Path, other: Path) -> bool:
+    """Whether the two lie on one disk. Raises OSError."""
+    return one.stat().st_dev == other.stat().st_dev
+
+
+def is_mount(folder: Path) -> bool:
+    """Also when it is a folder of the same disk that is mounted there, which `Path.is_mount` does not see."""
+    shown = str(folder.resolve()).translate({ord(each): f"\\{ord(each):03o}" for each in " \t\n\\"})
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()  # proc(5): the fifth field, so escaped
+    return any(line.split()[4] == shown for line in lines)
+
+
 @contextlib.contextmanager
 def _draft(path: Path, content: str | bytes, mode: int, *, durable: bool) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

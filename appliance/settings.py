@@ -76,6 +76,10 @@ def _cron(value: str) -> str:
     return value
 
 
+def _cron_or_off(value: str) -> str | None:
+    return _cron(value) if value else None
+
+
 def _zone(value: str) -> str:
     import zoneinfo
 
@@ -409,6 +413,27 @@ class Settings:
         "UTC",
         _zone,
         "of that time, such as Europe/Berlin",
+    )
+    backup_cron: str | None = _row(
+        "BACKUP_CRON", "30 3 * * *", _cron_or_off, "when a backup is made, as in man 5 crontab; empty: never"
+    )
+    backup_time_zone: str = _row(
+        "BACKUP_TIME_ZONE", "UTC", _zone, "of the times of backups and drills, such as Europe/Berlin"
+    )
+    backup_folder: Path | None = _row(
+        "BACKUP_FOLDER", None, _path, "where backups are kept; default: backups/ of the data folder"
+    )
+    backup_keep_daily: int = _row(
+        "BACKUP_KEEP_DAILY", "7", _whole(1, 3650), "so many days back, the newest backup of each is kept"
+    )
+    backup_keep_weekly: int = _row(
+        "BACKUP_KEEP_WEEKLY", "4", _whole(0, 520), "and that of each of so many weeks"
+    )
+    backup_drill_cron: str | None = _row(
+        "BACKUP_DRILL_CRON",
+        "30 4 * * 0",
+        _cron_or_off,
+        "when the newest backup is restored aside and compared; empty: never",
     )
     cors_origins: tuple[str, ...] = _row(
         "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"

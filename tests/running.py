@@ -27,6 +27,8 @@ from tests import statuses
 from tests.runtime.servers import operator_environ, temporary_data, until
 
 START_SECONDS = 60.0
+NO_BACKUPS = {"BACKUP_CRON": "0 0 1 1 *", "BACKUP_DRILL_CRON": "0 0 1 1 *"}
+"""None comes in between while a test looks at one."""
 
 
 class Running:
@@ -39,7 +41,7 @@ class Running:
     is_patient = False
 
     def __init__(self, data: Path, **environ: str) -> None:
-        self.environ = {**operator_environ(data), "RATE_LIMIT": "off", **environ}
+        self.environ = {**operator_environ(data), "RATE_LIMIT": "off", **NO_BACKUPS, **environ}
         self.settings = settings.load(self.environ, dotenv=Path("/nonexistent"))
         self.paths = Paths(data)
         self.url = f"http://127.0.0.1:{self.settings.http_port}"

@@ -25,7 +25,7 @@ SCRIPTS = sorted(
 def test_every_alert_is_documented() -> None:
     sources = "".join(path.read_text() for path in (HOME / "appliance").rglob("*.py"))
     named = set(re.findall(r'\{"alert": "(\w+)"', sources))
-    assert named == {"dead_letter", "program_down"}
+    assert named == {"backup_failed", "dead_letter", "drill_failed", "program_down"}
     documented = (HOME / "docs" / "webhooks.md").read_text()
     assert not [name for name in named if f'`{{"alert": "{name}", ' not in documented]
 

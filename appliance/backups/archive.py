@@ -44,6 +44,8 @@ class Writer:
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
+        self.check: Callable[[], None] = lambda: None
+        """Called before each piece that is written; what it raises ends the writing."""
         self.members: dict[str, Member] = {}
 
     def add(self, name: str, content: bytes) -> None:
@@ -52,12 +54,13 @@ class Writer:
     def add_file(self, name: str, path: Path) -> None:
         """Raises OSError."""
         with path.open("rb") as file:
-            hashing = _Hashing(file)
+            hashing = _Hashing(file, self.check)
             self._add(name, os.fstat(file.fileno()).st_size, hashing, hashing.digest.hexdigest)
 
     def _add(self, name: str, size: int, content: Any, digest: Callable[[], str]) -> None:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = size, 0o600
+        self.check()
         self._tar.addfile(entry, content)
         self.members[name] = Member(size, digest())
 
@@ -70,29 +73,85 @@ class Writer:
 class _Hashing:
     """Hashes what is read through it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.digest = file, hashlib.sha256()
+    def __init__(self, file: IO[bytes], check: Callable[[], None] = lambda: None) -> None:
+        self._file, self.digest, self._check = file, hashlib.sha256(), check
 
     def read(self, count: int = -1) -> bytes:
+        self._check()
         piece = self._file.read(count)
         self.digest.update(piece)
         return piece
 
 
+def draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
 @contextlib.contextmanager
-def writing(path: Path, recipient: pyrage.x25519.Recipient) -> Iterator[Writer]:
-    """What is written takes the name `path` when all went well; else nothing is left. Raises OSError."""
-    draft = path.with_name(f".{path.name}.new")
+def writing(
+    path: Path,
+    recipient: pyrage.x25519.Recipient,
+    *,
+    reader: pyrage.x25519.Identity | None = None,
+    is_whole: Callable[[], None] = lambda: None,
+) -> Iterator[Writer]:
+    """What is written takes the name `path` when all went well, and when the `reader` has read all of it back
+    from the disk; else nothing is left. `is_whole` is called just before. Raises Damaged, OSError.
+    """
+    draft = draft_of(path)
     try:
-        with draft.open("wb") as file:
+        with draft.open("wb", buffering=0) as file:
             os.fchmod(file.fileno(), 0o600)
-            with _piped(lambda source: pyrage.encrypt_io(source, file, [recipient]), "wb") as sink:
+            kept = _Kept(file)
+            with _piped(lambda source: kept.check(pyrage.encrypt_io, source, [recipient]), "wb") as sink:
                 with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), "zstd") as packed:
                     with tarfile.open(fileobj=cast(Any, packed), mode="w|", bufsize=_BLOCK) as tar:
                         yield Writer(tar)
+        if reader is not None:
+            _drop_from_memory(draft)
+            check(draft, reader)
+        is_whole()
         disk.move_durably(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _drop_from_memory(path: Path) -> None:
+    """So that what is read next comes from the disk. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class _Kept:
+    """A file that remembers which write failed. Measured: age drops the fault of its last one, so that an
+    archive on a full disk was cut short and nobody said so.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+
+    def write(self, piece: bytes) -> int:
+        left = memoryview(piece)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as fault:
+            self._fault = fault
+            raise
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def check(self, encrypt: Callable[..., None], source: IO[bytes], recipients: list[Any]) -> None:
+        """Raises OSError, whatever age makes of it."""
+        try:
+            encrypt(source, self, recipients)
+        finally:
+            if self._fault is not None:
+                raise self._fault
 
 
 @contextlib.contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyrage
 from bson.errors import BSONError
@@ -18,11 +19,15 @@ from appliance import settings
 from appliance.addresses import Paths
 from appliance.backups import archive, keys
 from appliance.backups.archive import Damaged
-from appliance.errors import CannotStart, Problem
-from appliance.ops import parent, restoring
+from appliance.clock import rfc3339
+from appliance.errors import CannotStart, Conflict, Problem
+from appliance.ops import drilling, parent, restoring
 from appliance.ops.table import print_table, size
-from appliance.services import backup_making
+from appliance.services import backup_making, backups
+from appliance.services.backups import Row
 from appliance.settings import Settings
+
+FAULTS: Final = (Damaged, Problem, PyMongoError, BSONError, OSError)
 
 
 def create(folder: Path | None, *, as_json: bool) -> int:
@@ -32,14 +37,14 @@ def create(folder: Path | None, *, as_json: bool) -> int:
         raise CannotStart("the appliance is not running, so nobody reads its database; next: ./scripts/up")
     started = time.monotonic()
     try:
-        made = backup_making.make(asked, _folder(asked, folder), _tell)
-    except (Problem, PyMongoError, OSError) as fault:
+        made = backup_making.create(asked, _absolute(folder), _tell)
+    except FAULTS as fault:
         raise CannotStart(f"no backup was made: {fault}") from None
-    length = made.path.stat().st_size
     told = {
         "path": str(made.path),
-        "bytes": length,
+        "bytes": made.bytes,
         "documents": made.documents,
+        "responses": made.responses,
         "files": made.files,
         "missing_files": made.missing,
         "seconds": round(time.monotonic() - started, 1),
@@ -47,8 +52,8 @@ def create(folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(told, indent=2))
     else:
-        what = f"{made.documents} documents, {made.files} files, {size(length)}"
-        print(f"{made.path}: {what} in {told['seconds']} s")
+        what = f"{made.documents} documents, {made.files} files, {size(made.bytes)}"
+        print(f"{made.path}: {what} in {told['seconds']} s, read back whole")
         print(f"its key is {Paths(asked.data).backup_key}; keep a copy elsewhere: nothing else opens it")
     for file_id in made.missing:
         print(f"the file {file_id} is lost: the database knows it, the disk does not", file=sys.stderr)
@@ -58,7 +63,15 @@ def create(folder: Path | None, *, as_json: bool) -> int:
 def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     """Read all of it. Raises CannotStart when it is not whole."""
     asked = settings.load()
-    manifest = _whole(_known(asked, path), _identity(asked, key))
+    found, identity = _known(asked, path), _identity(asked, key)
+    try:
+        manifest = archive.check(found, identity)
+    except OSError as fault:
+        raise CannotStart(str(fault)) from None
+    except Damaged as fault:
+        _note(asked, found, key, fault)
+        raise CannotStart(str(fault)) from None
+    _note(asked, found, key, None)
     documents = sum(each["documents"] for each in manifest["collections"].values())
     files = sum(name.startswith(backup_making.FILES) for name in manifest["members"])
     if as_json:
@@ -69,16 +82,82 @@ def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     return 0
 
 
+def _note(asked: Settings, path: Path, key: Path | None, fault: Damaged | None) -> None:
+    """What another key than the appliance's own does not open is none the worse for that."""
+    if key is None:
+        with contextlib.suppress(OSError):
+            backups.read_wholly(asked, path, fault)
+
+
 def show(folder: Path | None, *, as_json: bool) -> int:
     """The backups of a folder, oldest first."""
-    found = sorted(_folder(settings.load(), folder).glob(f"appliance-*{backup_making.SUFFIX}"))
+    asked = settings.load()
+    rows = backups.rows(asked, _absolute(folder))
     if as_json:
-        rows = [{"path": str(path), "bytes": path.stat().st_size} for path in found]
-        print(json.dumps({"backups": rows}, indent=2))
-    elif not found:
+        print(json.dumps({"backups": [_row(row) for row in rows]}, indent=2))
+    elif not rows:
         print("there is no backup; next: ./scripts/appliance backup create")
     else:
-        print_table(("BACKUP", "SIZE"), [(str(path), size(path.stat().st_size)) for path in found])
+        titles = ("BACKUP", "SIZE", "RESPONSES", "READ WHOLLY", "TRIED OUT", "")
+        print_table(titles, [_cells(row) for row in rows])
+    return 0
+
+
+def _row(row: Row) -> dict[str, Any]:
+    told: dict[str, Any] = {"path": str(row.path), "bytes": row.bytes, "ours": row.known is not None}
+    if (known := row.known) is not None:
+        told |= {"responses": known.responses, "whole_at": rfc3339(known.whole_at), "fault": known.fault}
+        told["drilled_at"] = rfc3339(known.drilled_at) if known.drilled_at else None
+    return told
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    if (known := row.known) is None:
+        return str(row.path), size(row.bytes), "-", "-", "-", "not made here"
+    drilled = rfc3339(known.drilled_at) if known.drilled_at else "-"
+    fault = known.fault or ("" if known.bytes == row.bytes else "its size is not what it was")
+    return str(row.path), size(row.bytes), str(known.responses), rfc3339(known.whole_at), drilled, fault
+
+
+def drill(path: Path | None, key: Path | None, *, as_json: bool) -> int:
+    """Restore one aside and compare it; by default the newest. Raises CannotStart."""
+    asked = settings.load()
+    if not Paths(asked.data).backups.is_dir():
+        raise CannotStart(f"{asked.data} is no data folder of an appliance yet; next: ./scripts/up")
+    found = _known(asked, path) if path else backups.newest(asked)
+    if found is None:
+        raise CannotStart("there is no backup that was made here; next: ./scripts/appliance backup create")
+    identity = _identity(asked, key)
+    is_noted = key is None and any(row.path == found and row.known for row in backups.rows(asked))
+    try:
+        done = drilling.drill(asked, found, identity, _tell, noted=is_noted)
+    except Conflict as fault:
+        raise CannotStart(str(fault)) from None
+    except (*FAULTS, CannotStart) as fault:
+        if is_noted:
+            backups.failed(asked, "drill", str(fault), found, is_damaged=isinstance(fault, Damaged))
+        raise CannotStart(f"{found} could not be restored: {fault}") from None
+    if as_json:
+        print(json.dumps({"path": str(found), **done._asdict()}, indent=2))
+    else:
+        what = f"{done.documents} documents ({done.responses} responses) and {done.files} files"
+        print(f"{found} can be restored: of {done.made_at}, {what} are equal; {done.seconds} s")
+    return 0
+
+
+def prune(*, as_json: bool) -> int:
+    """Remove the backups that BACKUP_KEEP_… do not keep. Raises CannotStart."""
+    asked = settings.load()
+    try:
+        removed = backups.prune(asked)
+    except (Problem, OSError) as fault:
+        raise CannotStart(f"nothing was removed: {fault}") from None
+    if as_json:
+        print(json.dumps({"removed": [str(path) for path in removed]}, indent=2))
+        return 0
+    for path in removed:
+        print(f"removed {path}")
+    print(f"{len(removed)} removed, {len(backups.rows(asked))} left")
     return 0
 
 
@@ -93,8 +172,10 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
         raise CannotStart(f"there is no folder {erased}; next: name a copy of a data folder's erasures/")
     if (pid := parent.find(Paths(data))) is not None:
         raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
-    if data.exists() and any(data.iterdir()) and not replace:
-        raise CannotStart(f"{data} is not empty; next: --replace, which keeps what is there beside it")
+    if data.exists() and any(each.name != "lost+found" for each in data.iterdir()) and not replace:
+        raise CannotStart(
+            f"{data} is not empty; next: --replace, which keeps what is there under another name"
+        )
     with parent.hold(Paths(data)) as pid:
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
@@ -126,25 +207,18 @@ def show_key() -> int:
 
 def _known(asked: Settings, path: Path) -> Path:
     """A file, or the name of one in `backups/`. Raises CannotStart."""
-    for each in (path, Paths(asked.data).backups / path.name):
+    for each in (path, backups.folder_of(asked) / path.name, Paths(asked.data).backups / path.name):
         if each.is_file():
-            return each
+            return each.resolve()
     raise CannotStart(f"there is no file {path}; next: ./scripts/appliance backup list")
 
 
-def _folder(asked: Settings, folder: Path | None) -> Path:
-    return folder.expanduser().resolve() if folder else Paths(asked.data).backups
+def _absolute(folder: Path | None) -> Path | None:
+    return folder.expanduser().resolve() if folder else None
 
 
 def _identity(asked: Settings, key: Path | None) -> pyrage.x25519.Identity:
     return keys.read(key or Paths(asked.data).backup_key)
-
-
-def _whole(path: Path, identity: pyrage.x25519.Identity) -> Any:
-    try:
-        return archive.check(path, identity)
-    except (Damaged, OSError) as fault:
-        raise CannotStart(str(fault)) from None
 
 
 def _tell(done: int, total: int) -> None:

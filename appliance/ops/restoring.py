@@ -3,8 +3,9 @@
     read it all ──▶ a folder beside, with a database that is filled and compared ──▶ the two change places
 
 Contract: whatever is killed, the data folder is as it was or as it is to be; the draft beside it is removed
-by the next attempt. What was there before is kept beside under another name. What was erased since the backup
-was made is erased from the draft, before anybody can see it.
+by the next attempt. What was there before is kept beside under another name. In a data folder that is a mount
+both are within (`runtime.swapping`). What was erased since the backup was made is erased from the draft,
+before anybody can see it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,12 +30,13 @@ from pymongo.database import Database
 
 from appliance import addresses, disk, processes
 from appliance.addresses import Paths
-from appliance.backups import archive
+from appliance.backups import archive, book
 from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
-from appliance.runtime import folders, mongo
-from appliance.services import backup_making, erasure_records
+from appliance.ops.table import size
+from appliance.runtime import folders, mongo, swapping
+from appliance.services import backup_making, backups, erasure_records
 from appliance.services.erasure_records import Record
 from appliance.settings import Settings
 from appliance.stores import dumps
@@ -43,6 +47,12 @@ _MARK = ".restoring"
 """In the folder that was built: it goes where that goes, so what has none is what was there before."""
 
 Told = Callable[[int, int], None]
+
+
+class Built(NamedTuple):
+    manifest: Any
+    erased: int
+    """Responses that were erased anew."""
 
 
 class Restored(NamedTuple):
@@ -62,17 +72,15 @@ def restore(
     """Into the settings' data folder. `erased`: a folder of more records of erasures. Raises Damaged,
     CannotStart, OSError, PyMongoError.
     """
+    records = _records(Paths(settings.data).erasures, erased)
+    if disk.is_mount(settings.data):
+        return _restore_within(settings, path, identity, told, records)
     data, gone = settings.data, 0
-    records = _records(Paths(data).erasures, erased)
     draft = data.with_name(f".{data.name}.restoring")
-    if data.is_mount():
-        raise CannotStart(
-            f"{data} is a mount, which no folder can take the place of; next: restore elsewhere"
-        )
     with _alone(data.parent):
         _finish(data, draft)
         try:
-            gone = _build(settings, path, identity, draft, told, records)
+            gone = build(settings, path, identity, draft, told, records=records).erased
             _take_over(Paths(data).backups, Paths(draft).backups)
             if data.exists():
                 disk.exchange(draft, data)
@@ -92,6 +100,32 @@ def _records(*folders: Path | None) -> list[Record]:
     except ValueError as fault:
         raise CannotStart(f"{fault}; next: put it right, or aside") from None
     return list({record.erasure_id: record for record in found}.values())
+
+
+def _restore_within(
+    settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told, records: Sequence[Record]
+) -> Restored:
+    """Into a mount: no folder can take its place, so what is in it is exchanged."""
+    data, draft = settings.data, settings.data / swapping.DRAFT
+    with _alone(data):
+        swapping.finish(data)
+        if mounts := [each for each in swapping.contents(data) if disk.is_mount(each)]:
+            raise CannotStart(f"{mounts[0]} is a mount within {data}; next: unmount it, or restore elsewhere")
+        is_empty = not swapping.contents(data)
+        try:
+            gone = build(settings, path, identity, draft, told, records=records).erased
+            (draft / _MARK).unlink()
+            _take_over(Paths(data).backups, Paths(draft).backups)
+            os.sync()  # each file and name of the draft
+            swapping.begin(data, f"{utc_now():%Y-%m-%dT%H-%M-%SZ}")
+        except BaseException:
+            if not swapping.is_begun(data):
+                shutil.rmtree(draft, ignore_errors=True)
+            raise
+        before = swapping.finish(data)
+        if is_empty and before is not None:
+            before.rmdir()
+        return Restored(None if is_empty else before, gone)
 
 
 def _finish(data: Path, draft: Path) -> Path | None:
@@ -118,9 +152,13 @@ def _alone(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take_over(backups: Path, second: Path) -> None:
-    """The backups that there are stay at hand, under a second name of each, or copied from another disk."""
-    for backup in backups.glob(f"*{backup_making.SUFFIX}"):
+def _take_over(own: Path, second: Path) -> None:
+    """The backups that there are stay at hand, under a second name of each, or copied from another disk; so
+    does what is known of them.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(own / book.FILE, second / book.FILE)
+    for backup in own.glob(f"*{book.SUFFIX}"):
         try:
             (second / backup.name).hardlink_to(backup)
         except OSError:
@@ -128,23 +166,28 @@ def _take_over(backups: Path, second: Path) -> None:
     disk.sync_folder(second)
 
 
-def _build(
+def build(
     settings: Settings,
     path: Path,
     identity: pyrage.x25519.Identity,
     folder: Path,
     told: Told,
-    records: list[Record],
-) -> int:
-    """A data folder out of a backup, compared with what it says of itself, without what was erased; how many
-    responses that was.
+    *,
+    cache: int | None = None,
+    records: Sequence[Record] = (),
+) -> Built:
+    """A data folder out of a backup, compared with what its manifest says; then what `records` tell of is
+    erased from it. It has a database of its own, whatever the appliance's is. Raises Damaged, CannotStart,
+    OSError, PyMongoError, BSONError.
     """
     manifest = archive.check(path, identity)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     (folder / _MARK).touch()
-    scratch = dataclasses.replace(settings, data=folder)
+    _check_room(folder, manifest)
+    scratch = dataclasses.replace(settings, data=folder, mongodb_uri=None)
     folders.create(Paths(folder))
+    others = mongo.find_port(Paths(settings.data))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
     done, total = 0, sum(tally.documents for tally in wanted.values())
     with archive.reading(path, identity) as members, contextlib.ExitStack() as stack:
@@ -154,42 +197,68 @@ def _build(
                 archive.copy(content, folder / name)
                 continue
             if db is None:
-                db = stack.enter_context(_serving(scratch))
+                db = stack.enter_context(_serving(scratch, cache, others))
             done += dumps.insert(db, name.split("/")[1], content.read())
             told(done, total)
         if db is None:
-            db = stack.enter_context(_serving(scratch))
+            db = stack.enter_context(_serving(scratch, cache, others))
         if wrong := dumps.differing(db, wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
-        gone = asyncio.run(_erase_anew(scratch, records))
+        gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
+    if differing := _differing_files(folder, manifest):
+        raise Damaged(f"after it was restored, {differing[0]} is not what was backed up")
     for record in records:
         erasure_records.write(Paths(folder).erasures, record)
-    return gone
+    return Built(manifest, gone)
 
 
-async def _erase_anew(scratch: Settings, records: list[Record]) -> int:
+async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> int:
     async with stores_mongo.connect(scratch) as client:
         return await erasure_records.apply(stores_mongo.database(client), records)
 
 
+def _check_room(folder: Path, manifest: Any) -> None:
+    """The database takes about as much as its documents, and what it writes ahead. Raises OSError."""
+    needed = sum(member["size"] for member in manifest["members"].values()) + backups.KEPT_FREE
+    if (free := disk.free_bytes(folder)) < needed:
+        what = f"{size(needed)} are needed to restore it, {size(free)} are free"
+        raise OSError(errno.ENOSPC, what, str(folder))
+
+
+def _differing_files(folder: Path, manifest: Any) -> list[str]:
+    return [
+        name
+        for name, member in manifest["members"].items()
+        if not name.startswith(backup_making.COLLECTIONS) and _digest(folder / name) != member["sha256"]
+    ]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
-def _serving(scratch: Settings) -> Iterator[Database[Any]]:
+def _serving(scratch: Settings, cache: int | None, besides: int | None) -> Iterator[Database[Any]]:
     """The folder's own database, for as long as it is filled; stopped in order, so that all is on disk."""
     paths = Paths(scratch.data)
     folders.create_secrets(paths, scratch)  # those that the backup is without
-    port = mongo.ensure_port(paths)
-    parent = os.getpid()
-    child = subprocess.Popen(
-        mongo.prepare(paths, scratch), preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent)
-    )
+    port = mongo.ensure_port(paths, besides=besides)
+    parent, command = os.getpid(), mongo.prepare(paths, scratch, cache=cache)
+    child = subprocess.Popen(command, preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent))
     try:
         mongo.await_port(port, child)
         uri = addresses.mongodb_uri(scratch)
         with pymongo.MongoClient[dict[str, Any]](uri, appname="restore", timeoutMS=60_000) as client:
             yield client.get_default_database(addresses.DATABASE)
         child.terminate()
-        if child.wait(mongo.STOP_SECONDS):
-            raise CannotStart(f"the database that was filled ended with status {child.returncode}")
+        try:
+            status = child.wait(mongo.STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            seconds = f"{mongo.STOP_SECONDS:.0f} s"
+            raise CannotStart(f"the database that was filled did not stop within {seconds}") from None
+        if status:
+            raise CannotStart(f"the database that was filled ended with status {status}")
     finally:
         child.kill()
         child.wait()

@@ -15,7 +15,7 @@ from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
 from appliance.runtime import place
 from appliance.runtime.programs import stays_off
-from appliance.services import ai_models
+from appliance.services import ai_models, backups
 from appliance.settings import Settings
 from appliance.stores import programs as stores
 
@@ -48,6 +48,7 @@ def collect(here: Settings) -> dict[str, Any]:
         "doors": doors(chosen),
         "database": describe_database(chosen),
         "ai": asdict(ai_models.condition(chosen)),
+        "backups": backups.tell(chosen),
     }
     try:
         programs = supervisor.ask(paths)
@@ -116,6 +117,7 @@ def _print(report: dict[str, Any]) -> None:
     print(f"doors     {'  '.join(report['doors'])}")
     print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
     print(f"AI        {_ai(report['ai'])}")
+    print(f"backups   {_backups(report['backups'])}")
     if report["ready"] is not None:
         print(f"ready     {_readiness(report['ready'])}")
     if report["programs"]:
@@ -153,6 +155,17 @@ def _ai(ai: dict[str, Any]) -> str:
     if ai["kind"] == "ready":
         return f"ready; {ai['chat']} answers, {ai['embedding']} makes vectors"
     return f"{ai['kind']}: {ai['detail']}"
+
+
+def _backups(told: dict[str, Any]) -> str:
+    """`the last of 2026-11-28T03:30:00.000Z, 12 MiB; tried out 2026-11-22T04:30:00.000Z`."""
+    made, drilled = told["backup"], told["drill"]
+    words = (
+        f"the last of {made['succeeded_at']}, {size(made['bytes'])}" if made["succeeded_at"] else "none yet"
+    )
+    words += f"; tried out {drilled['succeeded_at']}" if drilled["succeeded_at"] else "; never tried out"
+    failed = [kind for kind in ("backup", "drill") if told[kind]["failures"]]
+    return words + "".join(f"; the last {kind} FAILED" for kind in failed)
 
 
 def _readiness(ready: dict[str, Any]) -> str:

@@ -37,21 +37,32 @@ STOP_SECONDS = 60.0
 """For the clean stop in the middle of a first start; it takes 1 to 3."""
 
 
-def ensure_port(paths: Paths) -> int:
-    """The data folder's port: chosen once, chosen again when a stranger has taken it meanwhile."""
-    if paths.mongo_port.exists():
-        text = paths.mongo_port.read_text().strip()
-        if text.isdigit() and _is_free(int(text)):
-            return int(text)
+def ensure_port(paths: Paths, *, besides: int | None = None) -> int:
+    """The data folder's port: chosen once, chosen again when a stranger has taken it meanwhile.
+
+    `besides` is somebody else's, although nothing may listen there now.
+    """
+    found = find_port(paths)
+    if found is not None and _is_free(found):
+        return found
     start = secrets.randbelow(len(PORTS))
     for offset in range(len(PORTS)):
         port = PORTS[(start + offset) % len(PORTS)]
-        if _is_free(port):
+        if port != besides and _is_free(port):
             write_atomically(paths.mongo_port, f"{port}\n")
             return port
     raise CannotStart(
         f"no free port for the database on 127.0.0.1 from {PORTS[0]} to {PORTS[-1]}; see `ss -ltn`"
     )
+
+
+def find_port(paths: Paths) -> int | None:
+    """That was chosen."""
+    try:
+        text = paths.mongo_port.read_text().strip()
+    except FileNotFoundError:
+        return None
+    return int(text) if text.isdigit() else None
 
 
 def server(settings: Settings) -> tuple[str, Path]:
@@ -68,12 +79,15 @@ def server(settings: Settings) -> tuple[str, Path]:
     return "secantusdb", Path(secantusd)
 
 
-def prepare(paths: Paths, settings: Settings) -> list[str]:
-    """The command line that serves the data folder, its user created. Raises CannotStart."""
+def prepare(paths: Paths, settings: Settings, *, cache: int | None = None) -> list[str]:
+    """The command line that serves the data folder, its user created. Raises CannotStart.
+
+    `cache`: bytes; by default what the budget gives to the database.
+    """
     kind, program = server(settings)
     _check_kind(paths, kind)
     (paths.mongo / "data").mkdir(mode=0o700, exist_ok=True)
-    port, cache = int(read_line(paths.mongo_port)), _cache(settings)
+    port, cache = int(read_line(paths.mongo_port)), cache or _cache(settings)
     if kind == "mongod":
         return _prepare_mongod(paths, program, port, cache)
     if not _done(paths).exists():

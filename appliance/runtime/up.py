@@ -35,6 +35,7 @@ from appliance.runtime import (
     rendering,
     stderr,
     supervisor_socket,
+    swapping,
 )
 from appliance.runtime.control import FAULTS
 from appliance.runtime.guardian.watch import Watch
@@ -118,6 +119,9 @@ def _check_user(chosen: Settings) -> None:
 
 def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
     steps.say(f"data folder {paths.data}")
+    if (before := swapping.finish(paths.data)) is not None:
+        steps.say(f"finished a restore that was broken off; what was there before is {before}")
+        folders.create(paths)
     if leftovers.are_there(paths):
         steps.say("an earlier run did not end; ending what is left of it takes some seconds")
     for line in leftovers.end(paths):

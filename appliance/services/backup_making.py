@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,20 +21,20 @@ from pymongo.client_session import ClientSession as Session
 
 from appliance import addresses, disk
 from appliance.addresses import Paths
-from appliance.backups import archive, keys
+from appliance.backups import archive, book, keys
 from appliance.backups.archive import Writer
+from appliance.backups.book import SUFFIX, Archive
 from appliance.clock import rfc3339, utc_now
-from appliance.errors import Conflict
+from appliance.errors import CannotStart, Conflict
+from appliance.services import backups
 from appliance.settings import Settings, find_dotenv
 from appliance.stores import dumps
 from appliance.stores.dumps import Counting, Tally
 from appliance.stores.file_area import FileArea
 
-SUFFIX: Final = ".tar.zst.age"
 COLLECTIONS: Final = "database/"
 FILES: Final = "files/"
 SETTINGS: Final = "settings.env"
-_HELD: Final = ".held"
 _PATIENCE: Final = 60_000
 """Milliseconds that one answer of the database may take."""
 
@@ -42,41 +44,91 @@ Told = Callable[[int, int], None]
 
 class Made(NamedTuple):
     path: Path
+    at: dt.datetime
+    bytes: int
     documents: int
+    responses: int
     files: int
     missing: list[str]
     """Ids of files that the database knows and the disk has lost."""
 
 
-def make(settings: Settings, folder: Path, told: Told = lambda done, total: None) -> Made:
-    """Raises Conflict while another one is made, PyMongoError, OSError, CannotStart."""
+def create(settings: Settings, folder: Path | None, told: Told) -> Made:
+    """Make one and note it. Raises as `make` does; what fails is not noted."""
+    own, into = Paths(settings.data).backups, folder or backups.folder_of(settings)
+    if folder is None and settings.backup_folder is not None and not into.is_dir():
+        raise CannotStart(
+            f"BACKUP_FOLDER: there is no folder {into};"
+            f" next: mount its disk, or make it: install -d -m 700 '{into}'"
+        )
+    started = time.monotonic()
+
+    def note(made: Made) -> None:
+        with book.changing(own) as noted:
+            found = Archive(made.at, made.bytes, made.responses, utc_now())
+            noted.archives[book.name(own, made.path)] = found
+
+    made = make(settings, into, told, note)
+    if into == backups.folder_of(settings):
+        with book.changing(own) as noted:
+            name = book.name(own, made.path)
+            noted.backup.succeed(made.at, name, made.bytes, made.responses, time.monotonic() - started)
+    return made
+
+
+def make(
+    settings: Settings,
+    folder: Path,
+    told: Told = lambda done, total: None,
+    note: Callable[[Made], None] = lambda made: None,
+) -> Made:
+    """One that was read back from the disk when it takes its name; `note` hears of it just before. Raises
+    Conflict while another one is made or tried out, PyMongoError, OSError, CannotStart, Damaged.
+    """
     paths, now = Paths(settings.data), utc_now()
     identity = keys.ensure(paths.backup_key)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths.backups.mkdir(mode=0o700, exist_ok=True)
-    with disk.only_one(paths.backups) as alone, _only_one(folder, paths.backups) as is_first:
-        if not (alone and is_first):
-            raise Conflict("Another backup is being made.")
-        _sweep(paths, folder)
+    with backups.alone(paths), _only_one(folder, paths.backups):
+        backups.sweep(paths, folder)
         path = folder / f"appliance-{now:%Y-%m-%dT%H-%M-%S}Z{SUFFIX}"
         while path.exists():  # another appliance's, of the same second
             path = path.with_name(f"{path.name.removesuffix(SUFFIX)}-2{SUFFIX}")
-        with archive.writing(path, identity.to_public()) as writer:
+        made: list[Made] = []
+
+        def is_whole() -> None:
+            made[0] = made[0]._replace(path=path, bytes=archive.draft_of(path).stat().st_size)
+            note(made[0])
+
+        public = identity.to_public()
+        with archive.writing(path, public, reader=identity, is_whole=is_whole) as writer:
+            writer.check = _Room(folder, paths.data)
             with _connected(settings) as client:
-                made = _write(client, settings, writer, now, told)
-        return made._replace(path=path)
+                made.append(_write(client, settings, writer, now, told))
+        return made[0]
 
 
-def _only_one(folder: Path, backups: Path) -> contextlib.AbstractContextManager[bool]:
+@contextlib.contextmanager
+def _only_one(folder: Path, own: Path) -> Iterator[None]:
     """Several appliances may have one folder for their backups."""
-    return contextlib.nullcontext(enter_result=True) if folder == backups else disk.only_one(folder)
+    if folder == own:
+        yield
+        return
+    with disk.only_one(folder) as is_first:
+        if not is_first:
+            raise Conflict(f"another appliance makes a backup into {folder}; next: wait for its end")
+        yield
 
 
-def _sweep(paths: Paths, folder: Path) -> None:
-    """What one that was killed has left."""
-    shutil.rmtree(paths.backups / _HELD, ignore_errors=True)
-    for left in folder.glob(f".appliance-*{SUFFIX}.new"):
-        left.unlink(missing_ok=True)
+class _Room:
+    """Raises OSError before the archive takes what the data folder needs to go on."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self._folder, self._is_shared = folder, disk.is_one(folder, data)
+
+    def __call__(self) -> None:
+        if self._is_shared and disk.free_bytes(self._folder) < backups.KEPT_FREE:
+            what = "the disk that it shares with the data folder is nearly full"
+            raise OSError(errno.ENOSPC, what, str(self._folder))
 
 
 @contextlib.contextmanager
@@ -152,7 +204,8 @@ def _write(client: dumps.Client, settings: Settings, writer: Writer, now: dt.dat
     files = sum(name.startswith(FILES) for name in writer.members)
     tallies = {name: tally._asdict() for name, tally in copy.tallies.items()}
     writer.finish({"created_at": rfc3339(now), "collections": tallies, "missing_files": missing})
-    return Made(Path(), copy.documents, files, missing)
+    responses = copy.tallies.get("responses", dumps.EMPTY).documents
+    return Made(Path(), now, 0, copy.documents, responses, files, missing)
 
 
 def _add_own(writer: Writer, paths: Paths) -> None:
@@ -166,7 +219,7 @@ def _add_own(writer: Writer, paths: Paths) -> None:
 @contextlib.contextmanager
 def _held(paths: Paths) -> Iterator[Path]:
     """A folder for second names of the files, so that one that is purged meanwhile is still there."""
-    folder = paths.backups / _HELD
+    folder = paths.backups / backups.HELD
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -5,6 +5,7 @@ erases anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +56,7 @@ def read_all(folder: Path) -> list[Record]:
     return sorted(found, key=lambda one: one.erasure_id)
 
 
-async def apply(db: Database, records: list[Record]) -> int:
+async def apply(db: Database, records: Sequence[Record]) -> int:
     """Erase anew, in a database that nobody else uses: how many responses that was."""
     if not records:
         return 0

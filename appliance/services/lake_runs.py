@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-import zoneinfo
 from typing import Any
 
-from cronsim import CronSim
 from pymongo.errors import PyMongoError
 
 from appliance import logs
-from appliance.clock import Clock, rfc3339
+from appliance.clock import Clock, last_tick, rfc3339
 from appliance.errors import Conflict, Problem
 from appliance.services import lake_running
 from appliance.services.context import Context
@@ -71,13 +69,6 @@ class Doing:
             await lake_runs.ask(context.db, f"cron:{rfc3339(tick)}", now)
             await cron.moved(context.db, "analytics", tick)
             self._last = tick
-
-
-def last_tick(expression: str, zone: str, moment: dt.datetime) -> dt.datetime:
-    """The last time, up to the moment and including it, that the expression names in that zone."""
-    there = moment.astimezone(zoneinfo.ZoneInfo(zone)).replace(microsecond=0)
-    found = next(CronSim(expression, there + dt.timedelta(seconds=1), reverse=True))
-    return found.astimezone(dt.UTC)
 
 
 class _Telling:

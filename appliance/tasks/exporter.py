@@ -11,6 +11,7 @@ from appliance import addresses, logs
 from appliance.addresses import Paths
 from appliance.analytics.lake import Lake
 from appliance.analytics.lake_metrics import LakeCollector
+from appliance.backups.course_metrics import BackupCollector
 from appliance.queue.engine import connect
 from appliance.queue.metrics import QueueCollector
 from appliance.settings import Settings
@@ -29,6 +30,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(TallyCollector(redis))
     registry.register(AiCollector(redis))
     registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
+    registry.register(BackupCollector(Paths(asked.data).backups))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

@@ -6,6 +6,7 @@
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
+- every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
 - every 10 s: reservations of writers that died midway are settled;
 - every 10 s: what purged responses have left outside of the database is taken away.
 """
@@ -29,6 +30,7 @@ from appliance.services import lake_runs, purging, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
+from appliance.tasks.backups import Backups
 from appliance.tasks.cron import Cron
 from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
@@ -77,6 +79,7 @@ CHORES = (
     Chore("cron", 1.0, Cron()),
     Chore("relay", 5.0, Relay()),
     Chore("lake", 1.0, lake_runs.Doing(), seconds=None),
+    Chore("backup", 5.0, Backups(), seconds=None),
     Chore("bury", 2.0, bury),
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),

@@ -16,7 +16,8 @@ import httpx
 import pyrage
 import pytest
 
-from appliance.backups import archive, keys
+from appliance import disk
+from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.settings import HOME
 from appliance.stores import dumps
@@ -167,7 +168,8 @@ def test_one_that_is_killed_leaves_nothing_that_the_next_does_not_remove(
     assert not list(tmp_path.glob("appliance-*"))
     assert command(appliance, "create", "--folder", str(tmp_path)).returncode == 0
     assert len(list(tmp_path.glob("*appliance-*"))) == 1
-    assert [each.name for each in appliance.paths.backups.iterdir()] == [".lock"]
+    left = {each.name for each in appliance.paths.backups.iterdir()}
+    assert left == {".lock", ".book.lock", book.FILE}
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.5, 2.5, 4.0, 6.0])
@@ -221,6 +223,30 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         _broken_off(tmp_path / "two", identity)
     assert {each.name for each in tmp_path.iterdir()} == {"one"}
+
+
+@pytest.mark.parametrize("size", [3_000, 6_000, 60_000, 150_000])
+@pytest.mark.parametrize("left", [0, 5_000, 50_000])
+def test_on_a_full_disk_nothing_is_left_of_it(tmp_path: Path, left: int, size: int) -> None:
+    if left > size:
+        pytest.skip("there is room for it")
+    call = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
+    if subprocess.run(call, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk of its own")
+    try:
+        (tmp_path / "filler").write_bytes(b"x" * (disk.free_bytes(tmp_path) - left))
+        with pytest.raises(OSError, match="No space left"):
+            _write(tmp_path / "one", size)
+        assert [each.name for each in tmp_path.iterdir()] == ["filler"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def _write(path: Path, size: int) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    with archive.writing(path, identity.to_public(), reader=identity) as writer:
+        writer.add("a", os.urandom(size))
+        writer.finish({"collections": {}})
 
 
 def _broken_off(path: Path, identity: pyrage.x25519.Identity) -> None:

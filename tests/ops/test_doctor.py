@@ -10,6 +10,8 @@ import pytest
 
 from appliance import clock, settings, trees
 from appliance.addresses import Paths
+from appliance.backups import book
+from appliance.backups.book import Archive
 from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
@@ -172,3 +174,39 @@ def test_listeners_are_told_inside_from_outside() -> None:
     finally:
         for made in sockets:
             made.close()
+
+
+def test_backups_that_are_not_made_or_fail_are_told(data: Path) -> None:
+    own, now, day = data / "backups", clock.utc_now(), dt.timedelta(days=1)
+    assert found(examine(data), "backups") == [("ok", "backups are made and can be restored")]
+    with book.changing(own) as noted:
+        noted.backup.since = noted.drill.since = now
+    assert [each for each, _ in found(examine(data), "backups")] == ["ok"]
+    assert found(examine(data, later=3 * day), "backups") == [
+        ("warning", "no backup was ever made; two of its times have passed")
+    ]
+    off = examine(data, BACKUP_CRON="", later=30 * day)
+    assert found(off, "backups") == [("warning", "no backup was ever made, and BACKUP_CRON is empty")]
+    (own / "one").touch()
+    with book.changing(own) as noted:
+        noted.backup.succeed(now, "one", 1, 1, 1.0)
+        noted.archives["one"] = Archive(now, 1, 1, now)
+    ((severity, meaning),) = found(examine(data, later=day), "backups")
+    assert severity == "ok" and "on the disk of the data folder" in meaning
+    never = "no backup was ever tried out; two of its times have passed"
+    assert ("warning", never) in found(examine(data, later=16 * day), "backups")
+    with book.changing(own) as noted:
+        noted.backup.fail(now, "no room")
+        noted.drill.fail(now, "cut short", "one")
+        noted.drill.fail(now, "cut short", "one")
+    told = found(examine(data), "backups")
+    assert ("error", f"the last backup failed at {clock.rfc3339(now)}: no room") in told
+    assert any("2 times in a row: cut short" in meaning for _, meaning in told)
+    (own / "one").unlink()
+    assert any("is not there any more" in meaning for _, meaning in found(examine(data), "backups"))
+
+
+def test_a_folder_for_backups_that_is_not_there_is_an_error(data: Path, tmp_path: Path) -> None:
+    findings = examine(data, BACKUP_FOLDER=str(tmp_path / "away"))
+    (bad,) = [each for each in findings if each.check == "backups"]
+    assert (bad.severity, "mount its disk" in bad.next) == ("error", True)

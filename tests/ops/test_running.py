@@ -50,6 +50,7 @@ def test_status_shows_every_program_and_exits_0(appliance: Running) -> None:
     assert report["ready"]["status"] == "ready"
     assert set(report["ready"]["dependencies"]) == {"mongodb", "redis", "disk"}
     assert report["problem"] is None
+    assert report["backups"]["drill"]["failures"] == 0
 
 
 def test_healthcheck_says_in_one_line_that_all_is_well(appliance: Running) -> None:

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance import addresses
 from appliance.analytics.lake_metrics import LakeCollector
+from appliance.backups.course_metrics import BackupCollector
 from appliance.queue import scripts
 from appliance.queue.metrics import BOUNDS, QueueCollector
 from appliance.settings import HOME
@@ -63,8 +64,9 @@ def test_it_counts_what_happens(appliance: Running, cast: People) -> None:
 
 def test_without_redis_it_says_so(appliance: Running) -> None:
     with stopped(appliance, "redis"):
-        told = {key: value for key, value in scrape(appliance).items() if "_lake_" not in key[0]}
-        assert told == {("appliance_queue_up",): 0}, "the lake's lie in a file"
+        of_files = ("appliance_lake_", "appliance_backup_")
+        told = {key: value for key, value in scrape(appliance).items() if not key[0].startswith(of_files)}
+        assert told == {("appliance_queue_up",): 0}, "those of the lake and of backups lie in files"
     until_whole(appliance)
     assert scrape(appliance)["appliance_queue_up",] == 1
 
@@ -80,6 +82,7 @@ def test_every_metric_is_documented() -> None:
     told = set(re.findall(r"^\| `(appliance_\w+)", text, re.MULTILINE))
     families = [
         *QueueCollector.describe(QueueCollector.__new__(QueueCollector)),
+        *BackupCollector.describe(BackupCollector.__new__(BackupCollector)),
         *AiCollector.describe(AiCollector.__new__(AiCollector)),
         *LakeCollector.describe(LakeCollector.__new__(LakeCollector)),
         *TallyCollector.describe(TallyCollector.__new__(TallyCollector)),
