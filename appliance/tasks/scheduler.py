@@ -6,7 +6,8 @@
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
-- every 10 s: reservations of writers that died midway are settled.
+- every 10 s: reservations of writers that died midway are settled;
+- every 10 s: a certificate of ACME is renewed when it is due.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from appliance.services import lake_runs, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
+from appliance.tasks.certificate_chore import Certificates
 from appliance.tasks.cron import Cron
 from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
@@ -75,6 +77,7 @@ CHORES = (
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),
     Chore("settle", 10.0, settle),
+    Chore("certificate", 10.0, Certificates(), seconds=None),
 )
 
 

@@ -13,7 +13,7 @@ from appliance.addresses import Paths
 from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
-from appliance.runtime import certificate, folders
+from appliance.runtime import folders, serving
 from appliance.settings import HOME
 from tests import models
 
@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Path:
     paths = Paths(chosen.data)
     folders.create(paths)
     folders.create_secrets(paths, chosen)
-    certificate.ensure(paths)
+    serving.settle(chosen)
     return chosen.data
 
 
