@@ -8,7 +8,9 @@ the parent, `doctor`, `status` and a metric.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +36,7 @@ def settle(settings: Settings, *, clock: Clock = utc_now) -> list[str]:
     before.
     """
     paths, said = Paths(settings.data), []
+    _sweep(paths)
     if reason := certificate.ensure(paths, clock=clock):
         said.append(f"made a self-signed certificate ({reason})")
     held = sources.read(paths)
@@ -67,9 +70,17 @@ def describe(served: Served) -> str:
 
 
 def _self_signed(settings: Settings, clock: Clock) -> Served:
-    from dataclasses import replace
-
     return sources.offer(replace(settings, tls_certificate=None, tls_key=None, acme_domains=()), clock())
+
+
+def _sweep(paths: Paths) -> None:
+    """Drafts of those that were killed an hour ago or more: there may be keys in them."""
+    before = time.time() - 3600
+    for pattern in (".judged-*", ".*.tmp", "offered.pem"):
+        for path in paths.tls.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
 
 class Renewing(Protocol):

@@ -76,6 +76,8 @@ def obtain(settings: Settings) -> None:
 
 def _obtain(settings: Settings) -> None:
     paths = Paths(settings.data)
+    for draft in paths.tls.glob(".acme*.tmp"):  # of one that was killed: there may be a key in it
+        draft.unlink(missing_ok=True)
     client = _connect(settings, paths)
     chain, key = _fetch_left(client, settings, paths) or _order(client, settings, paths)
     head = f"# appliance: acme\n# directory: {settings.acme_directory}\n"
@@ -147,7 +149,7 @@ def _order(client: Any, settings: Settings, paths: Paths) -> tuple[str, str]:
 
 
 def _fetch_left(client: Any, settings: Settings, paths: Paths) -> tuple[str, str] | None:
-    """What was made for an order, and not kept because the process died. None where there is no such thing."""
+    """What was made for an order, and not kept because the process died; None when nothing was."""
     from acme import errors, messages
 
     try:
