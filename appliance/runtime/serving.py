@@ -24,7 +24,7 @@ from appliance.tls import record, sources
 from appliance.tls.pairs import BadPair
 from appliance.tls.sources import Served
 
-EVERY = 10.0
+EVERY = 5.0
 """Seconds from look to look."""
 _Signature = tuple[object, ...]
 
@@ -106,7 +106,7 @@ class Watch:
         self._judged: _Signature | None = None
 
     def look(self, now: float) -> None:
-        """Every 10 s; a call before that does nothing, nor one while a reload runs."""
+        """Every 5 s; a call before that does nothing, nor one while a reload runs."""
         if now < self._next or self._reloads.busy:
             return
         self._next = now + EVERY
