@@ -113,9 +113,9 @@ class Watch:
         signature = self._signature()
         # Two files that are replaced one after the other do not belong together for a moment.
         if signature == self._seen and signature != self._judged:
-            self._judged = signature
-            with contextlib.suppress(OSError):  # a full disk; the next change is judged again
+            with contextlib.suppress(OSError):  # a full disk: the next look tries again
                 self._judge()
+                self._judged = signature
         self._seen = signature
 
     def _judge(self) -> None:
