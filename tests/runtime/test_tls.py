@@ -97,6 +97,24 @@ def test_of_all_ciphers_only_those_with_forward_secrecy_and_authenticated_encryp
     }
 
 
+@pytest.mark.parametrize(
+    "ciphers, chosen",
+    [
+        ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+        ("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ],
+)
+def test_the_order_is_ours_but_for_clients_that_want_chacha20(door: Front, ciphers: str, chosen: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers(ciphers)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with shaken(door, context) as secured:
+        cipher = secured.cipher()
+        assert cipher is not None
+        assert cipher[0] == chosen
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_new_versions_are_spoken_without_tickets_that_hold_keys(door: Front, version: ssl.TLSVersion) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)
 PEM = serialization.Encoding.PEM
+REVOKED = x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl.test/list")], None, None, None)
 Key = ec.EllipticCurvePrivateKey
 
 
@@ -82,6 +83,7 @@ def _sign(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
     )
     if not is_authority:
+        made = made.add_extension(x509.CRLDistributionPoints([REVOKED]), critical=False)
         made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     if names:
         made = made.add_extension(x509.SubjectAlternativeName(list(map(_called, names))), critical=False)
