@@ -179,7 +179,8 @@ def _domains(value: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(name.lower() for name in _words(value)))
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     for name in found:
-        if len(name) > 253 or not re.fullmatch(rf"({label}\.)+{label}", name) or name[-1].isdigit():
+        is_one = re.fullmatch(rf"({label}\.)+{label}", name) and not name.rpartition(".")[2].isdigit()
+        if len(name) > 253 or not is_one:
             raise ValueError(
                 f"{name!r} is no name that http-01 can prove, such as forms.example.org: no address, no *,"
                 " and others than letters and digits in their xn-- form"
