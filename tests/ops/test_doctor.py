@@ -163,17 +163,17 @@ def test_who_trusts_the_certificate_is_told_as_no_fault(data: Path, tmp_path: Pa
     ((severity, meaning),) = found(examine(data), "certificate")
     assert (severity, "self-signed: browsers warn" in meaning) == ("ok", True)
     given = own_certificate(data, tmp_path, "forms.test")
-    ((severity, meaning),) = found(examine(data, **given), "certificate")
+    ((severity, meaning),) = found(examine(data, None, dt.timedelta(), **given), "certificate")
     assert severity == "ok"
     assert "not by this machine's roots: unable to get local issuer certificate (forms.test)" in meaning
     (tmp_path / "key.pem").chmod(0o644)
-    told = found(examine(data, **given), "certificate")
+    told = found(examine(data, None, dt.timedelta(), **given), "certificate")
     assert ("warning", f"{tmp_path / 'key.pem'} can be read by everybody on this machine") in told
 
 
 def test_a_certificate_without_names_is_an_error(data: Path, tmp_path: Path) -> None:
     given = own_certificate(data, tmp_path)
-    ((severity, meaning),) = found(examine(data, **given), "certificate")
+    ((severity, meaning),) = found(examine(data, None, dt.timedelta(), **given), "certificate")
     assert (severity, "names nobody" in meaning) == ("error", True)
 
 
@@ -182,7 +182,7 @@ def test_the_operators_own_is_told_before_it_expires(
     data: Path, tmp_path: Path, days: int, severity: str
 ) -> None:
     given = own_certificate(data, tmp_path, "forms.test")
-    ((told, _),) = found(examine(data, later=dt.timedelta(days=days), **given), "certificate")
+    ((told, _),) = found(examine(data, None, dt.timedelta(days=days), **given), "certificate")
     assert told == severity
 
 
@@ -193,7 +193,7 @@ def test_what_the_acme_service_refuses_is_told_with_the_next_attempt(data: Path,
     Paths(data).acme_certificate.write_bytes(chain.read_bytes() + key.read_bytes())
     Paths(data).acme_certificate.chmod(0o600)
     serving.settle(chosen)
-    told = found(examine(data, **given), "certificate")
+    told = found(examine(data, None, dt.timedelta(), **given), "certificate")
     assert told == [("warning", "the certificate is not for b.test of ACME_DOMAINS")]
 
     async def refuses() -> str:
@@ -201,7 +201,9 @@ def test_what_the_acme_service_refuses_is_told_with_the_next_attempt(data: Path,
 
     now = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
     asyncio.run(certificates.renew_if_due(chosen, lambda: now, refuses))
-    (finding, _) = [each for each in examine(data, **given) if each.check == "certificate"]
+    (finding, _) = [
+        each for each in examine(data, None, dt.timedelta(), **given) if each.check == "certificate"
+    ]
     assert finding.severity == "error"
     assert (
         "directory: not proven: b.test: no such name (failure 1; next attempt 2026-03-04 05:"
