@@ -88,6 +88,9 @@ class Reloads:
         """Once more when this one is done, if one runs: what has changed since, it may have missed."""
         if self._running:
             self._again = True
+            if self._running.only:  # that is not recorded: who waits must see that he is heard
+                with contextlib.suppress(OSError):
+                    self._record("running")
             return
         self._number, self._lines, self._again = self._number + 1, [], False
         # systemd.service(5): the time tells this reload from an earlier one.

@@ -129,6 +129,8 @@ def test_what_is_replaced_is_taken_up_and_what_is_broken_is_told(scene: Scene) -
         assert "goes on being served" in scene.appliance.log.read_text()
         assert "holds no certificate" in scene.reload(scene.files, status=2)
         scene.authority.write(scene.folder, "three.test")
+        until(scene.appliance.paths.closing.exists, 60, "nginx is about to be given it")
+        assert "reloaded" in scene.reload(scene.files), "one that comes meanwhile is done after it"
         scene.until_served({"three.test"})
         until(lambda: scrape(scene.appliance)[FAILING,] == 0, 60, "it is mended")
     assert failures == []
