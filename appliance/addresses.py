@@ -67,6 +67,12 @@ class Paths:
         self.backup_key = self.secrets / "backup_key"
         self.certificate = self.tls / "self-signed.crt"
         self.certificate_key = self.tls / "self-signed.key"
+        self.served = self.tls / "served.pem"
+        self.acme_certificate = self.tls / "acme.pem"
+        self.acme_order = self.tls / "acme-order.json"
+        self.acme_state = self.tls / "acme-state.json"
+        self.certificate_fault = self.run / "certificate.json"
+        self.challenges = self.run / "challenges"
 
     def beat(self, program: str) -> Path:
         """What a program that listens nowhere touches, so that it is known to be alive."""

@@ -178,6 +178,39 @@ def _smtp_url(value: str) -> str:
     return value
 
 
+def _pem(value: str) -> Path:
+    if "-----BEGIN" in value:
+        raise ValueError("the path of a file is needed, not what is in it")
+    return _path(value)
+
+
+def _hsts(value: str) -> str:
+    if value not in ("auto", "on", "off"):
+        raise ValueError("must be auto, on or off")
+    return value
+
+
+def _domains(value: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(name.lower() for name in _words(value)))
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    for name in found:
+        is_one = re.fullmatch(rf"({label}\.)+{label}", name) and not name.rpartition(".")[2].isdigit()
+        if len(name) > 253 or not is_one:
+            raise ValueError(
+                f"{name!r} is no name that http-01 can prove, such as forms.example.org: no address, no *,"
+                " and others than letters and digits in their xn-- form"
+            )
+    if len(found) > 100:
+        raise ValueError("at most 100 names go into a certificate")
+    return found
+
+
+def _directory(value: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+/[!-~]*", value):
+        raise ValueError("an address such as https://acme.example.org/directory is needed")
+    return value
+
+
 def _mail_address(value: str) -> str:
     if not re.fullmatch(r"[^\s@<>\",;:]+@[^\s@<>\",;:]+", value):
         raise ValueError("an address such as forms@example.org is needed")
@@ -246,6 +279,33 @@ class Settings:
         "APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback"
     )
     https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", _port, "HTTPS")
+    tls_certificate: Path | None = _row(
+        "APPLIANCE_TLS_CERTIFICATE",
+        None,
+        _pem,
+        "the PEM file of your own certificate, then those that signed it; default: a self-signed one",
+    )
+    # Not that a path is secret: but one who puts the key itself there must not find it in a log.
+    tls_key: Path | None = _row("APPLIANCE_TLS_KEY", None, _pem, "the PEM file of its key", secret=True)
+    hsts: str = _row(
+        "APPLIANCE_HSTS",
+        "auto",
+        _hsts,
+        "whether browsers are told to come by HTTPS only: auto (under a trusted certificate), on, off",
+    )
+    acme_domains: tuple[str, ...] = _row(
+        "ACME_DOMAINS", "", _domains, "names to get a certificate for from an ACME service, by http-01"
+    )
+    acme_email: str | None = _row("ACME_EMAIL", None, _mail_address, "where that service may write to")
+    acme_directory: str = _row(
+        "ACME_DIRECTORY",
+        "https://acme-v02.api.letsencrypt.org/directory",
+        _directory,
+        "the ACME service, by the address of its directory",
+    )
+    acme_agree_tos: bool = _row(
+        "ACME_AGREE_TOS", "off", _switch, "on: you agree to the terms of service of that service"
+    )
     bind: tuple[str, ...] = _row(
         "APPLIANCE_BIND",
         "127.0.0.1",

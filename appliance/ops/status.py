@@ -8,6 +8,7 @@ from typing import Any
 
 from appliance import __version__, plan, trees
 from appliance.addresses import Paths
+from appliance.clock import rfc3339
 from appliance.errors import CannotStart
 from appliance.ops import budget_table, front, instance, supervisor
 from appliance.ops.supervisor import NotRunning, Program
@@ -15,9 +16,10 @@ from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
 from appliance.runtime import place
 from appliance.runtime.programs import stays_off
-from appliance.services import ai_models, backups
+from appliance.services import ai_models, backups, certificates
 from appliance.settings import Settings
 from appliance.stores import programs as stores
+from appliance.tls import record, sources, trust
 
 ROOT_ADVICE = "next: set APPLIANCE_USER (docs/operating.md), or run the systemd unit"
 TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
@@ -46,6 +48,7 @@ def collect(here: Settings) -> dict[str, Any]:
         "differences": instance.differences(chosen, here),
         "data": str(chosen.data),
         "doors": doors(chosen),
+        "certificate": describe_certificate(chosen),
         "database": describe_database(chosen),
         "ai": asdict(ai_models.condition(chosen)),
         "backups": backups.tell(chosen),
@@ -79,6 +82,22 @@ def doors(chosen: Settings) -> list[str]:
     hosts = [f"[{address}]" if ":" in address else address for address in chosen.bind]
     http = [f"http://{host}:{chosen.http_port}" for host in hosts]
     return http + [f"https://{host}:{chosen.https_port}" for host in hosts]
+
+
+def describe_certificate(chosen: Settings) -> dict[str, Any] | None:
+    """What HTTPS is served with; None before the first start."""
+    paths = Paths(chosen.data)
+    served = sources.read(paths)
+    if served is None:
+        return None
+    state = certificates.find_state(chosen)
+    return {
+        "kind": served.kind,
+        "names": served.pair.names,
+        "expires_at": rfc3339(served.pair.ends),
+        "untrusted": trust.find_doubt(paths.served),
+        "fault": record.find(paths) or (state.fault if state and state.fault else None),
+    }
 
 
 def describe_database(chosen: Settings) -> dict[str, str]:
@@ -115,6 +134,7 @@ def _print(report: dict[str, Any]) -> None:
         print(f"it runs with {difference}; {instance.ADVICE}")
     print(f"data      {report['data']}")
     print(f"doors     {'  '.join(report['doors'])}")
+    print(f"TLS       {_certificate(report['certificate'])}")
     print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
     print(f"AI        {_ai(report['ai'])}")
     print(f"backups   {_backups(report['backups'])}")
@@ -149,6 +169,15 @@ def _print_programs(programs: list[dict[str, Any]]) -> None:
             for row in programs
         ],
     )
+
+
+def _certificate(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "no certificate yet"
+    names, doubt, fault = ", ".join(found["names"]), found["untrusted"], found["fault"]
+    told = f"{found['kind']}, until {found['expires_at'][:10]}, for {names}"
+    told += f"; not trusted here: {doubt}" if doubt and found["kind"] != "self-signed" else ""
+    return told + (f"; FAULT: {fault}" if fault else "")
 
 
 def _ai(ai: dict[str, Any]) -> str:

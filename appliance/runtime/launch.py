@@ -109,8 +109,10 @@ def _start(name: str, kind: str, chosen: Settings, paths: Paths) -> Start:
 
 
 def _nginx(chosen: Settings, paths: Paths) -> Start:
-    from appliance.runtime import rendering
+    from appliance.runtime import rendering, serving
 
+    for line in serving.settle(chosen):  # what has changed while it was stopped
+        _say(line)
     config = rendering.nginx(chosen)
     # -e: before it has read its configuration it would open the system's own error log.
     command = [which("nginx"), "-e", "stderr", "-p", str(paths.run), "-c", str(config)]

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from appliance import addresses
 from appliance.addresses import Paths
+from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.runtime import launch, mongo, monitoring, ownership, place
 from appliance.settings import Settings
+from appliance.tls import sources
 
 NEEDED_BYTES = 512 * 1024 * 1024
 NEEDED_FILES = 4096
@@ -51,6 +53,7 @@ def find_faults(settings: Settings) -> list[str]:
         *_disk(settings.data),
         *_ports(settings),
         *_outside_servers(settings),
+        *_certificate(settings),
         *_programs(settings),
         *_open_files(),
     ]
@@ -166,6 +169,18 @@ def _outside_servers(settings: Settings) -> Iterator[str]:
             parse_url(settings.redis_uri)  # type: ignore[no-untyped-call]
         except ValueError:
             yield f"REDIS_URL is no address that the Redis client can read; {hint}"
+
+
+def _certificate(settings: Settings) -> Iterator[str]:
+    """The operator's own. What was served before goes on being served when its files are broken now."""
+    faults = list(sources.find_faults(settings))
+    yield from faults
+    held = sources.read(Paths(settings.data))
+    if not faults and settings.tls_certificate and (held is None or held.kind != "files"):
+        try:
+            sources.offer(settings, utc_now())
+        except CannotStart as fault:
+            yield str(fault)
 
 
 def _programs(settings: Settings) -> Iterator[str]:

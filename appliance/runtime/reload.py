@@ -32,12 +32,15 @@ from pathlib import Path
 
 from appliance import courses, llama_install, processes, settings
 from appliance.addresses import Paths
+from appliance.clock import utc_now
 from appliance.courses import Phase
-from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically
+from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically, write_durably
 from appliance.errors import CannotStart
 from appliance.runtime import launch, preflight, rendering
 from appliance.runtime.control import Cancelled, Control, Failed, Program
 from appliance.settings import Settings
+from appliance.tls import sources
+from appliance.tls.sources import Served
 
 LEFT_ALONE = ("redis", "mongo")
 BEATING = ("worker-high", "worker-default", "worker-ai", "scheduler")
@@ -60,6 +63,7 @@ class Wanted:
     asked: Settings
     """What the sources hold, those settings included that only a restart takes."""
     nginx: str
+    certificate: Served
     for_restart: tuple[str, ...]
     """Names of settings that were changed, but only a restart takes."""
 
@@ -78,32 +82,51 @@ def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
     chosen = settings.load({**{name: os.environ[name] for name in os.environ.keys() - files}, **held})
     if faults := preflight.find_door_faults(chosen, running):
         raise CannotStart("\n".join(faults))
-    text = rendering.nginx_text(chosen)
-    _check_nginx(Paths(chosen.data), text)
+    offered = sources.offer(chosen, utc_now())
+    text = judge(chosen, offered)
     differing = [
         row.name for key, row in settings.rows().items() if getattr(asked, key) != getattr(chosen, key)
     ]
-    return Wanted(chosen, asked, text, tuple(differing))
+    return Wanted(chosen, asked, text, offered, tuple(differing))
 
 
-def fingerprint(paths: Paths, nginx: str) -> str:
-    """Changes with nginx's configuration and with the certificates that it reads."""
-    digest = sha256(nginx.encode())
-    for path in (paths.certificate, paths.certificate_key):
-        digest.update(sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def judge(chosen: Settings, offered: Served) -> str:
+    """nginx's configuration for it. Raises CannotStart, in nginx's own words, when it would not take both."""
+    paths = Paths(chosen.data)
+    text = rendering.nginx_text(chosen, offered.text)
+    draft = paths.tls / "offered.pem"
+    write_atomically(draft, offered.text)
+    try:
+        _check_nginx(paths, text.replace(f'"{paths.served}"', f'"{draft}"'))
+    finally:
+        draft.unlink(missing_ok=True)
+    return text
+
+
+def fingerprint(nginx: str, certificate: bytes) -> str:
+    """Changes with nginx's configuration and with the certificate that it reads."""
+    return sha256(sha256(nginx.encode()).digest() + certificate).hexdigest()
 
 
 class Reload(threading.Thread):
     """Of the parent, which must go on hearing signals meanwhile. It forks nothing: the parent reaps."""
 
-    def __init__(self, paths: Paths, wanted: Wanted, served: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        wanted: Wanted,
+        served: str,
+        say: Callable[[str], None],
+        *,
+        only: str | None = None,
+    ) -> None:
+        """`only` names the one program that it is about."""
         super().__init__(name="reload", daemon=True)
         self.wanted, self.served = wanted, served
         self.fault: str | None = "it ended without a word"
         """None once all is done."""
         self.cancelled = threading.Event()
-        self._paths, self._say = paths, say
+        self._paths, self._say, self.only = paths, say, only
         self._control = Control(paths, self.cancelled)
 
     def run(self) -> None:
@@ -121,6 +144,8 @@ class Reload(threading.Thread):
 
     def _replace_all(self) -> None:
         found = [each for each in self._control.programs() if each.name not in LEFT_ALONE]
+        if self.only:
+            found = [each for each in found if each.name == self.only]
         wanted = [program for program in found if self._is_wanted(program)]
         apis = [program for program in wanted if program.name.startswith("api-")]
         if len(apis) == 1 and apis[0].runs:
@@ -199,7 +224,7 @@ class Reload(threading.Thread):
     def _reload_nginx(self, nginx: Program) -> None:
         if not self._is_still_wanted(nginx):
             return
-        served = fingerprint(self._paths, self.wanted.nginx)
+        served = fingerprint(self.wanted.nginx, self.wanted.certificate.text)
         if served == self.served:
             self._say("nginx stays: neither its settings nor a certificate have changed")
             return
@@ -216,11 +241,14 @@ class Reload(threading.Thread):
     def _renew_nginx(self, nginx: Program) -> None:
         config = self._paths.run / "nginx.conf"
         before, workers = config.read_text(), processes.children(nginx.pid)
+        certificate = self._paths.served.read_bytes()
+        write_durably(self._paths.served, self.wanted.certificate.text)
         write_atomically(config, self.wanted.nginx)
         self._control.signal(nginx, "HUP")
         try:
             self._control.until(lambda: bool(processes.children(nginx.pid) - workers), HUP_SECONDS, "")
         except Failed:
+            write_durably(self._paths.served, certificate)
             write_atomically(config, before)  # it is what others learn the doors from
             raise Failed("nginx does not take its settings; see ./scripts/appliance logs nginx") from None
         self._control.until(lambda: all(map(_quits, workers)), HUP_SECONDS, "nginx keeps its old workers")

@@ -13,9 +13,11 @@ from typing import Literal
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
-from appliance.runtime import reload, rendering
+from appliance.runtime import reload, rendering, serving
 from appliance.runtime.notify import Notifier
 from appliance.settings import Settings, find_dotenv, load
+from appliance.tls import record
+from appliance.tls.sources import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Reloads:
     ) -> None:
         self.settings = settings
         self._paths, self._held, self._tell, self._notifier = paths, held, say, notifier
-        self._served = reload.fingerprint(paths, rendering.nginx_text(settings))
+        self._served = reload.fingerprint(rendering.nginx_text(settings), paths.served.read_bytes())
         self._running: reload.Reload | None = None
         self._again = False
         self._number, self._lines = 0, list[str]()
@@ -86,6 +88,9 @@ class Reloads:
         """Once more when this one is done, if one runs: what has changed since, it may have missed."""
         if self._running:
             self._again = True
+            if self._running.only:  # that is not recorded: who waits must see that he is heard
+                with contextlib.suppress(OSError):
+                    self._record("running")
             return
         self._number, self._lines, self._again = self._number + 1, [], False
         # systemd.service(5): the time tells this reload from an earlier one.
@@ -104,12 +109,36 @@ class Reloads:
         self._running = reload.Reload(self._paths, wanted, self._served, self._say)
         self._running.start()
 
+    def renew(self, offered: Served) -> None:
+        """Give nginx another certificate; no other program is touched. Raises CannotStart, OSError."""
+        text = reload.judge(self.settings, offered)
+        wanted = reload.Wanted(self.settings, self.settings, text, offered, ())
+        self._running = reload.Reload(self._paths, wanted, self._served, self._tell, only="nginx")
+        self._running.start()
+
     def look(self) -> None:
         """Has it come to its end?"""
         ended = self._running
         if ended is None or ended.is_alive():
             return
         self._running, self._served = None, ended.served
+        if ended.only:
+            self._end_renewal(ended)
+        else:
+            self._end_reload(ended)
+        if self._again:
+            self.begin()
+
+    def _end_renewal(self, ended: reload.Reload) -> None:
+        """Not recorded: `appliance reload` waits for one of its own."""
+        if ended.fault is None:
+            self._tell(f"nginx serves {serving.describe(ended.wanted.certificate)}")
+            return
+        self._tell(f"the certificate of before goes on being served: {ended.fault}")
+        with contextlib.suppress(OSError):
+            record.keep(self._paths, ended.fault)
+
+    def _end_reload(self, ended: reload.Reload) -> None:
         if ended.fault is None:
             self.settings = ended.wanted.settings
             self._say("reloaded")
@@ -117,8 +146,6 @@ class Reloads:
         else:
             self._say(f"the reload ended midway: {ended.fault}")
             self._end("failed")
-        if self._again:
-            self.begin()
 
     def cancel(self) -> None:
         self._again = False

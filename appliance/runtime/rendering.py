@@ -11,7 +11,9 @@ from appliance.disk import write_atomically
 from appliance.errors import CannotStart
 from appliance.runtime import programs
 from appliance.settings import HOME, Settings
+from appliance.tls import trust
 
+HSTS = "max-age=31536000"
 _PLACEHOLDER = re.compile(r"@([a-z][a-z0-9_]*)@")
 
 
@@ -40,8 +42,9 @@ def nginx(settings: Settings) -> Path:
     return path
 
 
-def nginx_text(settings: Settings) -> str:
-    return fill((HOME / "nginx.conf").read_text(), _nginx_values(settings))
+def nginx_text(settings: Settings, served: bytes | None = None) -> str:
+    """`served` is what tls/served.pem will hold; None: what it holds. Raises OSError when it is not there."""
+    return fill((HOME / "nginx.conf").read_text(), _nginx_values(settings, served))
 
 
 def redis(settings: Settings) -> Path:
@@ -69,7 +72,7 @@ def redis(settings: Settings) -> Path:
     return path
 
 
-def _nginx_values(settings: Settings) -> dict[str, str]:
+def _nginx_values(settings: Settings, served: bytes | None) -> dict[str, str]:
     paths = Paths(settings.data)
     given = programs.budget_of(settings)
     https = "" if settings.https_port == 443 else f":{settings.https_port}"
@@ -80,8 +83,9 @@ def _nginx_values(settings: Settings) -> dict[str, str]:
         "run": str(paths.run),
         "exports": str(paths.exports),
         "web": str(HOME / "appliance" / "web"),
-        "certificate": str(paths.certificate),
-        "certificate_key": str(paths.certificate_key),
+        "certificate": str(paths.served),
+        "hsts": _hsts(settings, served),
+        "challenges": str(paths.challenges),
         "own_socket": str(paths.nginx_socket),
         "listen": _lines(4, _listen(settings)),
         "api_servers": _lines(4, _api_servers(paths, given.share("api").processes)),
@@ -98,6 +102,15 @@ def _nginx_values(settings: Settings) -> dict[str, str]:
         "https_suffix": https,
         "https_suffix_for_80": https if settings.http_port == 80 else "",
     }
+
+
+def _hsts(settings: Settings, served: bytes | None) -> str:
+    """A browser that has seen it never comes back by HTTP, nor past a certificate that it does not trust."""
+    tls = Paths(settings.data).tls
+    is_told = settings.hsts == "on" or (
+        settings.hsts == "auto" and trust.is_trusted(served or Paths(settings.data).served.read_bytes(), tls)
+    )
+    return HSTS if is_told else ""
 
 
 def _listen(settings: Settings) -> list[str]:

@@ -22,7 +22,6 @@ from appliance.addresses import Paths, front_url
 from appliance.errors import CannotStart
 from appliance.runtime import (
     allowance,
-    certificate,
     cgroups,
     folders,
     leftovers,
@@ -33,6 +32,7 @@ from appliance.runtime import (
     records,
     reloading,
     rendering,
+    serving,
     stderr,
     supervisor_socket,
     swapping,
@@ -137,8 +137,8 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
     steps.say("checked ports, disk, permissions, programs")
     for path in folders.create_secrets(paths, chosen):
         steps.say(f"generated {path.relative_to(paths.data)}")
-    if reason := certificate.ensure(paths):
-        steps.say(f"made a self-signed certificate ({reason})")
+    for line in serving.settle(chosen):
+        steps.say(line)
     if chosen.mongodb_uri is None:
         steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
     rendering.nginx(chosen)
@@ -192,6 +192,7 @@ class Parent:
         hold_dotenv(paths, chosen)
         self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
+        self.serving = serving.Watch(paths, self.reloads, steps.say)
 
     def run(self) -> int:
         self.supervisor = self._start()
@@ -209,6 +210,8 @@ class Parent:
             self.reloads.look()
             if self.stop_by is None:
                 self.watch.look(time.monotonic())
+                if self.ready:
+                    self.serving.look(time.monotonic())
             self._tell_when_ready()
             self.notifier.prove_life(self._lives)
 

@@ -17,6 +17,7 @@ from appliance.queue.metrics import QueueCollector
 from appliance.settings import Settings
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
+from appliance.tasks.certificate_metrics import CertificateCollector
 
 log = logs.get(__name__)
 
@@ -31,6 +32,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(AiCollector(redis))
     registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
     registry.register(BackupCollector(Paths(asked.data).backups))
+    registry.register(CertificateCollector(asked))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

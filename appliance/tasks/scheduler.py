@@ -8,7 +8,8 @@
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
 - every 10 s: reservations of writers that died midway are settled;
-- every 10 s: what purged responses have left outside of the database is taken away.
+- every 10 s: what purged responses have left outside of the database is taken away;
+- every 10 s: a certificate of ACME is renewed when it is due.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
 from appliance.tasks.backups import Backups
+from appliance.tasks.certificate_chore import Certificates
 from appliance.tasks.cron import Cron
 from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
@@ -85,6 +87,7 @@ CHORES = (
     Chore("embed", 2.0, Embedding()),
     Chore("settle", 10.0, settle),
     Chore("tidy", 10.0, tidy),
+    Chore("certificate", 10.0, Certificates(), seconds=None),
 )
 
 

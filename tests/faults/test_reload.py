@@ -19,9 +19,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from appliance import processes, settings
+from appliance import clock, processes, settings
 from appliance.runtime import certificate, programs, records, reload, supervisor_socket
 from appliance.runtime.control import Control, Failed, Program
+from appliance.tls import sources
 from tests import people
 from tests.api.forms import FEEDBACK, publish
 from tests.faults.steering import stored
@@ -252,7 +253,7 @@ def is_logged(appliance: Running, name: str) -> bool:
     "name, value, fault",
     [
         ("requests", "many", "APPLIANCE_LIMIT_REQUESTS='many'"),
-        ("certificate", "no certificate", "nginx refuses it"),
+        ("certificate", "no certificate", "holds no certificate in PEM form"),
     ],
 )
 def test_what_cannot_be_used_changes_nothing(
@@ -312,12 +313,17 @@ def supervisorctl(appliance: Running, *words: str) -> None:
 def reload_here(appliance: Running, say: Callable[[str], None]) -> str | None:
     """The same in a thread of this process, watched at each step; its fault."""
     text = (appliance.paths.run / "nginx.conf").read_text()
-    served = reload.fingerprint(appliance.paths, text)
+    offered = offer(appliance)
+    served = reload.fingerprint(text, offered.text)
     made = reload.Reload(
-        appliance.paths, reload.Wanted(appliance.settings, appliance.settings, text, ()), served, say
+        appliance.paths, reload.Wanted(appliance.settings, appliance.settings, text, offered, ()), served, say
     )
     made.run()
     return made.fault
+
+
+def offer(appliance: Running) -> sources.Served:
+    return sources.offer(appliance.settings, clock.utc_now())
 
 
 def started_at(pid: int) -> float:
@@ -355,7 +361,7 @@ def test_what_shows_no_life_fails_and_its_log_is_named(
     appliance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beat = appliance.paths.beat("scheduler")
-    wanted = reload.Wanted(appliance.settings, appliance.settings, "", ())
+    wanted = reload.Wanted(appliance.settings, appliance.settings, "", offer(appliance), ())
     control = reload.Reload(appliance.paths, wanted, "", lambda text: None)
     monkeypatch.setattr(reload, "READY_SECONDS", 2.0)
     until(beat.exists, 30, "its first beat")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import re
@@ -15,9 +16,11 @@ from appliance.backups.book import Archive
 from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
-from appliance.runtime import certificate, folders
+from appliance.runtime import folders, serving
+from appliance.services import certificates
 from appliance.settings import HOME
 from tests import models
+from tests.tls.authority import Authority
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def data(tmp_path: Path) -> Path:
     paths = Paths(chosen.data)
     folders.create(paths)
     folders.create_secrets(paths, chosen)
-    certificate.ensure(paths)
+    serving.settle(chosen)
     return chosen.data
 
 
@@ -148,6 +151,74 @@ def test_a_folder_of_another_owner_is_an_error(data: Path) -> None:
 def test_the_certificate_is_told_before_it_expires(data: Path, days: int, severity: str) -> None:
     ((told, _),) = found(examine(data, later=dt.timedelta(days=days)), "certificate")
     assert told == severity
+
+
+def own_certificate(data: Path, folder: Path, *names: str) -> dict[str, str]:
+    """Served from the operator's files; the settings for it."""
+    chain, key = Authority().write(folder, *names)
+    given = {"APPLIANCE_TLS_CERTIFICATE": str(chain), "APPLIANCE_TLS_KEY": str(key)}
+    serving.settle(settings.load({"APPLIANCE_DATA": str(data), **given}, dotenv=data / "none"))
+    return given
+
+
+def test_who_trusts_the_certificate_is_told_as_no_fault(data: Path, tmp_path: Path) -> None:
+    ((severity, meaning),) = found(examine(data), "certificate")
+    assert (severity, "self-signed: browsers warn" in meaning) == ("ok", True)
+    given = own_certificate(data, tmp_path, "forms.test")
+    ((severity, meaning),) = found(examine(data, None, dt.timedelta(), **given), "certificate")
+    assert severity == "ok"
+    assert "not by this machine's roots: unable to get local issuer certificate (forms.test)" in meaning
+    (tmp_path / "key.pem").chmod(0o644)
+    told = found(examine(data, None, dt.timedelta(), **given), "certificate")
+    assert ("warning", f"{tmp_path / 'key.pem'} can be read by everybody on this machine") in told
+
+
+def test_a_certificate_without_names_is_an_error(data: Path, tmp_path: Path) -> None:
+    given = own_certificate(data, tmp_path)
+    ((severity, meaning),) = found(examine(data, None, dt.timedelta(), **given), "certificate")
+    assert (severity, "names nobody" in meaning) == ("error", True)
+
+
+@pytest.mark.parametrize("days, severity", [(70, "ok"), (77, "warning"), (91, "error")])
+def test_the_operators_own_is_told_before_it_expires(
+    data: Path, tmp_path: Path, days: int, severity: str
+) -> None:
+    given = own_certificate(data, tmp_path, "forms.test")
+    ((told, _),) = found(examine(data, None, dt.timedelta(days=days), **given), "certificate")
+    assert told == severity
+
+
+def test_what_the_acme_service_refuses_is_told_with_the_next_attempt(data: Path, tmp_path: Path) -> None:
+    given = {"ACME_DOMAINS": "a.test,b.test", "ACME_AGREE_TOS": "on"}
+    chosen = settings.load({"APPLIANCE_DATA": str(data), **given}, dotenv=data / "none")
+    chain, key = Authority().write(tmp_path, "a.test")
+    Paths(data).acme_certificate.write_bytes(chain.read_bytes() + key.read_bytes())
+    Paths(data).acme_certificate.chmod(0o600)
+    serving.settle(chosen)
+    told = found(examine(data, None, dt.timedelta(), **given), "certificate")
+    assert told == [("warning", "the certificate is not for b.test of ACME_DOMAINS")]
+
+    async def refuses() -> str:
+        return "not proven: b.test: no such name; next: let port 80 of each name lead here"
+
+    now = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
+    asyncio.run(certificates.renew_if_due(chosen, lambda: now, refuses))
+    (finding, _) = [
+        each for each in examine(data, None, dt.timedelta(), **given) if each.check == "certificate"
+    ]
+    assert finding.severity == "error"
+    assert (
+        "directory: not proven: b.test: no such name (failure 1; next attempt 2026-03-04 05:"
+        in finding.meaning
+    )
+    assert finding.next.startswith("let port 80 of each name lead here; to have it tried at once: rm '")
+    assert str(Paths(data).acme_state) in finding.next
+
+
+def test_what_lies_beside_the_certificate_is_secret(data: Path) -> None:
+    Paths(data).served.chmod(0o644)
+    ((severity, meaning),) = found(examine(data), "secrets")
+    assert (severity, "served.pem has mode 0644" in meaning) == ("error", True)
 
 
 def test_a_clock_that_went_back_is_noticed(data: Path) -> None:

@@ -20,7 +20,7 @@ import httpx
 
 from appliance import settings
 from appliance.addresses import Paths
-from appliance.runtime import certificate, folders, launch, programs, rendering
+from appliance.runtime import folders, launch, programs, rendering, serving
 from appliance.settings import HOME, Settings
 
 HERE = Path(__file__).parent
@@ -136,7 +136,7 @@ def front(data: Path, *, edit: tuple[str, str] = ("", ""), **more: str) -> Itera
     chosen = settings.load(operator_environ(data) | more, dotenv=Path("/nonexistent"))
     paths = Paths(chosen.data)
     folders.create(paths)
-    certificate.ensure(paths)
+    serving.settle(chosen)
     log = paths.logs / "nginx.log"
     config = rendering.nginx(chosen)
     assert edit[0] in config.read_text()

@@ -170,10 +170,10 @@ def test_values_are_never_filled_in_again() -> None:
 def test_nginx_and_its_linter_accept_what_is_rendered(
     environ: dict[str, str], paths: Paths, more: dict[str, str]
 ) -> None:
-    from appliance.runtime import certificate
+    from appliance.runtime import serving
 
     chosen = settings.load(environ | more, dotenv=Path("/nonexistent"))
-    certificate.ensure(paths)
+    serving.settle(chosen)
     config = str(rendering.nginx(chosen))
     for command in (
         [launch.which("nginx"), "-t", "-q", "-e", "stderr", "-p", str(paths.run), "-c", config],

@@ -77,11 +77,12 @@ def test_everywhere_is_what_there_is_where_the_kernel_has_no_ipv6(
 ) -> None:
     look = """if True:
         from appliance import settings
-        from appliance.runtime import folders, preflight, rendering
+        from appliance.runtime import folders, preflight, rendering, serving
         from appliance.addresses import Paths
         chosen = settings.load()
         print(preflight.find_faults(chosen))
         folders.create(Paths(chosen.data))
+        serving.settle(chosen)
         rendering.nginx(chosen)
     """
 

@@ -47,6 +47,16 @@ def load(**environ: str) -> Settings:
         ("APPLIANCE_ADMIN_PASSWORD", "long\nenough", "must not hold control characters"),
         ("APPLIANCE_ADMIN_PASSWORD", os.fsdecode(b"long enough \xff."), "UTF-8 is needed"),
         ("SECRET_KEY", "short", "32 bytes or more are needed"),
+        ("APPLIANCE_TLS_KEY", "-----BEGIN PRIVATE KEY-----\nMIIE", "the path of a file is needed"),
+        ("APPLIANCE_HSTS", "yes", "must be auto, on or off"),
+        ("ACME_DOMAINS", "*.example.org", "no name that http-01 can prove"),
+        ("ACME_DOMAINS", "example.org,192.0.2.1", "'192.0.2.1' is no name that http-01 can prove"),
+        ("ACME_DOMAINS", "localhost", "no name that http-01 can prove"),
+        ("ACME_DOMAINS", "bücher.example", "in their xn-- form"),
+        ("ACME_DOMAINS", "https://example.org", "no name that http-01 can prove"),
+        ("ACME_DOMAINS", ",".join(f"a{number}.test" for number in range(101)), "at most 100 names"),
+        ("ACME_DIRECTORY", "http://acme.test/directory", "an address such as https://"),
+        ("ACME_EMAIL", "nobody", "an address such as forms@example.org"),
     ],
 )
 def test_what_cannot_be_used_is_refused(name: str, value: str, needed: str) -> None:

@@ -1,9 +1,7 @@
-"""The data folder: whose it is, who may look into it, how full it is, what expires in it."""
+"""The data folder: whose it is, who may look into it, how full it is."""
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 import pwd
 import shutil
 import stat
@@ -20,7 +18,6 @@ FULL = 512 * 1024**2
 NEARLY_FULL = 2 * 1024**3
 LOGS_LARGE = 1024**3
 """Bytes. Rotation keeps 4 files of 10 MB a program; more than this is not of our making."""
-EXPIRES_SOON = dt.timedelta(days=14)
 
 
 @check("data-folder", "the data folder is complete and private")
@@ -64,7 +61,7 @@ def _user(number: int) -> str:
 @check("secrets", "nobody else can read the secrets")
 def secrets(situation: Situation) -> Iterator[Fault]:
     paths = situation.paths
-    files = [*_files(paths.secrets), *(path for path in _files(paths.tls) if path.suffix == ".key")]
+    files = [*_files(paths.secrets), *(path for path in _files(paths.tls) if path.suffix != ".crt")]
     for path in files:
         yield from _privacy(path, owner=paths.data.stat().st_uid)
     if situation.dotenv.is_file() and situation.dotenv.stat().st_mode & 0o004:
@@ -99,29 +96,3 @@ def log_size(situation: Situation) -> Iterator[Fault]:
     total = sum(path.stat().st_size for path in _files(logs))
     if total > LOGS_LARGE:
         yield "warning", f"{logs} holds {size(total)}", f"see: du -sh '{logs}'/*"
-
-
-@check("certificate", "the certificate is valid")
-def certificate(situation: Situation) -> Iterator[Fault]:
-    from cryptography import x509
-
-    path = situation.paths.certificate
-    if not path.exists():
-        return
-    if not os.access(path, os.R_OK):
-        yield "error", f"{path} cannot be read", "run this as the owner of the data folder"
-        return
-    try:
-        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-    except ValueError as fault:
-        yield (
-            "error",
-            f"{path} is no certificate: {fault}",
-            f"rm '{path}'; then restart, which makes a new one",
-        )
-        return
-    left = ends - situation.now()
-    if left < dt.timedelta():
-        yield "error", f"{path} expired on {ends:%Y-%m-%d}", "restart the appliance, which renews it"
-    elif left < EXPIRES_SOON:
-        yield "warning", f"{path} expires on {ends:%Y-%m-%d}", "restart the appliance, which renews it"

@@ -1,0 +1,1 @@
+"""The certificate that HTTPS is served with: where it comes from, whether it can be used, who trusts it."""

@@ -1,0 +1,108 @@
+"""What may be served: every way in which a certificate and its key can be wrong is told, with what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from appliance.tls import pairs
+from appliance.tls.pairs import BadPair
+from tests.tls.authority import DAY, NOW, Authority, key_pem, new_key, pem
+
+
+def judge(chain: Path, key: Path, now: dt.datetime = NOW) -> pairs.Pair:
+    pair = pairs.read(chain, key)
+    pairs.check(pair, now, str(chain), str(key))
+    return pair
+
+
+def test_a_good_one_is_read_whole(tmp_path: Path, authority: Authority) -> None:
+    chain, key = authority.write(tmp_path, "Forms.example.org", "192.0.2.1")
+    pair = judge(chain, key)
+    assert pair.names == ("forms.example.org", "192.0.2.1")
+    assert len(pair.chain) == 2
+    assert not pair.is_self_signed
+    assert pair.lifetime == 91 * DAY
+    both = tmp_path / "both.pem"
+    both.write_bytes(b"# a word before\n" + pair.pem())
+    assert judge(both, both).pem() == pair.pem()
+
+
+@pytest.mark.parametrize("key_form", ["PKCS8", "TraditionalOpenSSL"])
+def test_one_file_may_hold_both_in_any_order(tmp_path: Path, authority: Authority, key_form: str) -> None:
+    key = new_key()
+    form = getattr(serialization.PrivateFormat, key_form)
+    text = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    both = tmp_path / "both.pem"
+    both.write_bytes(text + pem(authority.leaf("a.test", key=key), authority.intermediate))
+    assert judge(both, both).names == ("a.test",)
+
+
+def test_openssls_own_files_are_read(tmp_path: Path) -> None:
+    """With EC PARAMETERS before the key."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", "key.pem", "-out", "cert.pem", "-days", "30", "-subj", "/CN=x",
+         "-addext", "subjectAltName=DNS:x.test"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    parameters = subprocess.run(
+        ["openssl", "ecparam", "-name", "prime256v1"], check=True, capture_output=True
+    ).stdout
+    key = tmp_path / "key.pem"
+    key.write_bytes(parameters + key.read_bytes())
+    assert judge(tmp_path / "cert.pem", key, dt.datetime.now(dt.UTC) + DAY).is_self_signed
+
+
+def test_every_fault_is_told_with_the_next_step(tmp_path: Path, authority: Authority) -> None:
+    key, other = new_key(), new_key()
+    leaf = authority.leaf("a.test", key=key)
+    chain, good_key = pem(leaf, authority.intermediate), key_pem(key)
+    cases = [
+        (b"nothing", good_key, "holds no certificate in PEM form"),
+        (leaf.public_bytes(serialization.Encoding.DER), good_key, "holds no certificate in PEM form"),
+        (chain[:200], good_key, "holds no certificate in PEM form"),
+        (chain, b"nothing", "holds no private key in PEM form"),
+        (chain, key_pem(key, b"secret"), "is encrypted"),
+        (chain, good_key[:60] + b"AAAA" + good_key[64:], "is damaged"),
+        (chain, key_pem(other), "do not belong together"),
+        (pem(authority.intermediate, leaf), good_key, "the certificate of the key is number 2 in it"),
+        (pem(leaf, authority.root), good_key, "certificate 2 has not signed certificate 1"),
+        (pem(leaf, authority.root, authority.intermediate), good_key, "certificate 2 has not signed"),
+    ]
+    for chain_text, key_text, expected in cases:
+        chain_path, key_path = tmp_path / "c.pem", tmp_path / "k.pem"
+        chain_path.write_bytes(chain_text)
+        key_path.write_bytes(key_text)
+        with pytest.raises(BadPair) as fault:
+            judge(chain_path, key_path)
+        assert expected in str(fault.value)
+        assert "; next: " in str(fault.value)
+        assert "BEGIN" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "moment, expected",
+    [(NOW - 2 * DAY, "is valid from"), (NOW, None), (NOW + 89 * DAY, None), (NOW + 91 * DAY, "expired on")],
+)
+def test_its_time_is_that_of_the_clock(
+    tmp_path: Path, authority: Authority, moment: dt.datetime, expected: str | None
+) -> None:
+    chain, key = authority.write(tmp_path, "a.test")
+    if expected is None:
+        judge(chain, key, moment)
+        return
+    with pytest.raises(BadPair, match=expected):
+        judge(chain, key, moment)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path, authority: Authority) -> None:
+    chain, key = authority.write(tmp_path, "a.test")
+    with pytest.raises(BadPair, match=r"none\.pem: there is no such file; next: "):
+        judge(chain, tmp_path / "none.pem")
+    with pytest.raises(BadPair, match=r"cannot be read: Is a directory; next: "):
+        judge(tmp_path, key)
