@@ -58,7 +58,7 @@ def create(folder: Path | None, *, as_json: bool) -> int:
 def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     """Read all of it. Raises CannotStart when it is not whole."""
     asked = settings.load()
-    manifest = _whole(_known(asked, path), _identity(asked, key))
+    manifest = _whole(_known(asked, path), _identities(asked, key))
     documents = sum(each["documents"] for each in manifest["collections"].values())
     files = sum(name.startswith(backup_making.FILES) for name in manifest["members"])
     if as_json:
@@ -87,7 +87,7 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
     asked = settings.load()
     if asked.mongodb_uri is not None:
         raise CannotStart("MONGODB_URI is set; a backup is restored into the appliance's own database only")
-    data, identity = asked.data, _identity(asked, key)
+    data, identities = asked.data, _identities(asked, key)
     path = _known(asked, path)
     if (pid := parent.find(Paths(data))) is not None:
         raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
@@ -97,7 +97,7 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
-            before = restoring.restore(asked, path, identity, _tell)
+            before = restoring.restore(asked, path, identities, _tell)
         except (Damaged, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
@@ -111,10 +111,12 @@ def restore(path: Path, key: Path | None, *, replace: bool) -> int:
 
 
 def show_key() -> int:
-    """The key itself, for a place that is not this machine. Makes it when there is none."""
+    """The keys themselves, for a place that is not this machine. Makes one when there is none."""
     path = Paths(settings.load().data).backup_key
     try:
-        print(keys.ensure(path))
+        keys.ensure(path)
+        for each in keys.read_all(path):
+            print(each)
     except OSError as fault:
         raise CannotStart(f"{path}: {fault.strerror}; next: ./scripts/up makes the data folder") from None
     return 0
@@ -132,13 +134,13 @@ def _folder(asked: Settings, folder: Path | None) -> Path:
     return folder.expanduser().resolve() if folder else Paths(asked.data).backups
 
 
-def _identity(asked: Settings, key: Path | None) -> pyrage.x25519.Identity:
-    return keys.read(key or Paths(asked.data).backup_key)
+def _identities(asked: Settings, key: Path | None) -> list[pyrage.x25519.Identity]:
+    return keys.read_all(key or Paths(asked.data).backup_key)
 
 
-def _whole(path: Path, identity: pyrage.x25519.Identity) -> Any:
+def _whole(path: Path, identities: list[pyrage.x25519.Identity]) -> Any:
     try:
-        return archive.check(path, identity)
+        return archive.check(path, *identities)
     except (Damaged, OSError) as fault:
         raise CannotStart(str(fault)) from None
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
-import pyrage
 from pymongo.database import Database
+from pyrage.x25519 import Identity
 
 from appliance import addresses, disk, processes
 from appliance.addresses import Paths
@@ -41,7 +41,7 @@ _MARK = ".restoring"
 Told = Callable[[int, int], None]
 
 
-def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told) -> Path | None:
+def restore(settings: Settings, path: Path, identities: list[Identity], told: Told) -> Path | None:
     """Into the settings' data folder; where what was there before is now. Raises Damaged, CannotStart,
     OSError, PyMongoError.
     """
@@ -54,7 +54,7 @@ def restore(settings: Settings, path: Path, identity: pyrage.x25519.Identity, to
     with _alone(data.parent):
         _finish(data, draft)
         try:
-            _build(settings, path, identity, draft, told)
+            _build(settings, path, identities, draft, told)
             _take_over(Paths(data).backups, Paths(draft).backups)
             if data.exists():
                 disk.exchange(draft, data)
@@ -102,10 +102,10 @@ def _take_over(backups: Path, second: Path) -> None:
 
 
 def _build(
-    settings: Settings, path: Path, identity: pyrage.x25519.Identity, folder: Path, told: Told
+    settings: Settings, path: Path, identities: list[Identity], folder: Path, told: Told
 ) -> None:
     """A data folder out of a backup, compared with what it says of itself."""
-    manifest = archive.check(path, identity)
+    manifest = archive.check(path, *identities)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     (folder / _MARK).touch()
@@ -113,7 +113,7 @@ def _build(
     folders.create(Paths(folder))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
     done, total = 0, sum(tally.documents for tally in wanted.values())
-    with archive.reading(path, identity) as members, contextlib.ExitStack() as stack:
+    with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
         db: Database[Any] | None = None
         for name, content in members:
             if not name.startswith(backup_making.COLLECTIONS):

@@ -6,7 +6,8 @@
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
-- every 10 s: reservations of writers that died midway are settled.
+- every 10 s: reservations of writers that died midway are settled;
+- every 5 s: what follows when a key was replaced (`key_rotation`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from redis.exceptions import RedisError
 from appliance import logs, processes
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.services import lake_runs, queues, task_endings
+from appliance.services import key_rotation, lake_runs, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
@@ -60,6 +61,11 @@ async def pause(context: Context, now: Clock) -> int:
     return await queues.apply_pauses(context)
 
 
+async def rotate(context: Context, now: Clock) -> int:
+    """Finish what the replacement of a key began; how much was done."""
+    return await key_rotation.settle(context, now)
+
+
 async def show_life(context: Context, now: Clock) -> int:
     """Tell the guardian that this loop turns."""
     processes.beat(Paths(context.settings.data).beat("scheduler"))
@@ -75,6 +81,7 @@ CHORES = (
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),
     Chore("settle", 10.0, settle),
+    Chore("rotate", 5.0, rotate),
 )
 
 
