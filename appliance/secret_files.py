@@ -59,4 +59,3 @@ class Pair:
 def new_password() -> str:
     """It begins with eight digits that name its user, where a server knows users (`addresses.user_of`)."""
     return f"{secrets.token_hex(4)}.{secrets.token_urlsafe(32)}"
-

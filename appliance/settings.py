@@ -591,7 +591,9 @@ def _command_for(name: str, sources: _Sources) -> str | None:
         return None
     command: str | None = _resolve(rows()["secrets_command"], sources)[0]
     if command is None:
-        raise SettingError(f"SECRETS_NAMES lists {name}, but SECRETS_COMMAND is not set; set it, or unset both")
+        raise SettingError(
+            f"SECRETS_NAMES lists {name}, but SECRETS_COMMAND is not set; set it, or unset both"
+        )
     if HELD_SECRETS in sources.env:
         raise SettingError(f"{name} was not asked for at the last start; run ./scripts/appliance reload")
     return command

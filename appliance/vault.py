@@ -26,7 +26,7 @@ def words(command: str, name: str) -> list[str]:
 
 
 def ask(command: str, name: str) -> str:
-    """The secret of this name. Raises SettingError, saying which one, how the command ended and what is next."""
+    """The secret of this name. Raises SettingError: which one, how the command ended, what is next."""
     if (command, name) not in _answers:
         _answers[command, name] = _run(words(command, name), name)
     return _answers[command, name]

@@ -101,9 +101,7 @@ def _take_over(backups: Path, second: Path) -> None:
     disk.sync_folder(second)
 
 
-def _build(
-    settings: Settings, path: Path, identities: list[Identity], folder: Path, told: Told
-) -> None:
+def _build(settings: Settings, path: Path, identities: list[Identity], folder: Path, told: Told) -> None:
     """A data folder out of a backup, compared with what it says of itself."""
     manifest = archive.check(path, *identities)
     shutil.rmtree(folder, ignore_errors=True)

@@ -31,7 +31,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "worker-default": ("MONGODB_URI", "REDIS_URL", "SMTP_URL"),
     "worker-ai": ("MONGODB_URI", "REDIS_URL"),
     "scheduler": ("MONGODB_URI", "REDIS_URL"),
-    GUARDIAN: (),
+    GUARDIAN: ("MONGODB_URI", "REDIS_URL"),  # for the child that writes its alerts
 }
 # What any program may know of its surroundings.
 BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

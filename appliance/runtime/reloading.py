@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from appliance import vault
+from appliance import secret_ages, vault
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
@@ -70,6 +70,10 @@ def hold_secrets(paths: Paths, held: Mapping[str, Found]) -> None:
     found |= {name: each for name, each in held.items() if name in secret}
     kept = {name: each for name, each in found.items() if each.source != "environment"}
     write_atomically(paths.held_secrets, json.dumps(kept))
+    outside = {name: each for name, each in find_texts().items() if name in secret} | {
+        name: held[name] for name in held.keys() & secret
+    }
+    secret_ages.note(paths, {name: each.text for name, each in outside.items() if each.text})
 
 
 class Reloads:

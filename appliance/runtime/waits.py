@@ -40,9 +40,7 @@ def wait_for(
 
 def opens(settings: Settings, name: str) -> bool:
     """Whether the server outside that MONGODB_URI or REDIS_URL names takes its user and password."""
-    return (
-        _outside_mongo_opens(settings) if name == "MONGODB_URI" else _outside_redis_answers(settings)
-    )
+    return _outside_mongo_opens(settings) if name == "MONGODB_URI" else _outside_redis_answers(settings)
 
 
 def _redis_answers(settings: Settings) -> bool:

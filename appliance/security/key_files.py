@@ -104,7 +104,7 @@ def add(path: Path, *, clock: Clock = utc_now) -> Key:
 
 
 def take_out(path: Path, before: dt.datetime) -> int:
-    """Forget the keys whose successor was in use before this moment; how many. Raises CannotStart, OSError."""
+    """Forget the keys whose successor was in use before then; how many. Raises CannotStart, OSError."""
     keys = read(path)
     if _spent(keys, before) == 0:
         return 0

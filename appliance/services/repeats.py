@@ -24,8 +24,8 @@ def key(
     if given is None:
         return None
     plain = msgspec.json.encode(body, order="deterministic").decode()
-    body, others = context.cursors.derive("body", plain), context.cursors.derive_others("body", plain)
-    return idempotency.scoped(caller.user_id, path, given, body, others)
+    hashed, others = context.cursors.derive("body", plain), context.cursors.derive_others("body", plain)
+    return idempotency.scoped(caller.user_id, path, given, hashed, others)
 
 
 async def once(

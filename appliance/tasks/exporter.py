@@ -16,6 +16,7 @@ from appliance.queue.metrics import QueueCollector
 from appliance.settings import Settings
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
+from appliance.tasks.secret_metrics import SecretCollector
 
 log = logs.get(__name__)
 
@@ -29,6 +30,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(TallyCollector(redis))
     registry.register(AiCollector(redis))
     registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
+    registry.register(SecretCollector(asked))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

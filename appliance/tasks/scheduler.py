@@ -22,7 +22,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from appliance import logs, processes
+from appliance import logs, processes, secret_ages
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
 from appliance.services import key_rotation, lake_runs, queues, task_endings
@@ -62,7 +62,8 @@ async def pause(context: Context, now: Clock) -> int:
 
 
 async def rotate(context: Context, now: Clock) -> int:
-    """Finish what the replacement of a key began; how much was done."""
+    """Finish what the replacement of a key began, and note when it was; how much was done."""
+    secret_ages.note(Paths(context.settings.data))
     return await key_rotation.settle(context, now)
 
 
