@@ -46,7 +46,9 @@ def _run(arguments: list[str], name: str) -> str:
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=_stderr(), process_group=0
         )
     except OSError as fault:
-        raise SettingError(f"{head}: {arguments[0]} cannot be run ({fault.strerror}); {mend}") from None
+        raise SettingError(
+            f"{head} names {arguments[0]}, which cannot be run ({fault.strerror}); {mend}"
+        ) from None
     try:
         told, _ = child.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -55,6 +57,8 @@ def _run(arguments: list[str], name: str) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
     if child.returncode:
         raise SettingError(f"{head} ended with status {child.returncode}; {mend}")
     try:
