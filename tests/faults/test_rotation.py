@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +20,15 @@ import pytest
 import redis
 
 from appliance import addresses
+from appliance.secret_files import Pair
+from appliance.security import key_files
+from appliance.services import admin_password
+from appliance.settings import HOME
 from tests import people
 from tests.api.accounts import add_key
 from tests.api.forms import publish
 from tests.api.webhooks import OK, Hook, create
+from tests.faults.steering import with_context
 from tests.ops.command import appliance_command
 from tests.people import People
 from tests.running import Running, running, unique
@@ -133,7 +142,7 @@ def load(appliance: Running, cast: People, form_id: str) -> Iterator[Load]:
 
 
 def rotate(appliance: Running, name: str, status: int = 0) -> str:
-    told = appliance_command("secrets", "rotate", name, data=appliance.paths.data, seconds=600)
+    told = appliance_command("secrets", "rotate", name, data=appliance.paths.data)
     assert told.returncode == status, told.stdout + told.stderr
     return told.stdout
 
@@ -188,9 +197,87 @@ def test_all_secrets_are_replaced_twice_under_load(appliance: Running, cast: Peo
         assert not opens_redis(appliance, before["redis_password"].decode().strip())
     assert opens_redis(appliance, third["redis_password"].decode().strip())
     assert appliance.login(), "with the new password of the file"
-    until(lambda: len((appliance.paths.webhook_key).read_text().split("\n")) <= 2, 100, "sealed anew")
+    appliance.signal("scheduler")  # which seals anew; what is left, the next one does
+    until(
+        lambda: len(key_files.read(appliance.paths.webhook_key)) == 1, 100, "sealed anew, the old key is gone"
+    )
     with receiver(OK) as there:
         answer = cast.admin.patch(hook.path, json={"url": there.url()})
         assert answer.status_code == 200, answer.text
         assert cast.admin.post(f"{hook.path}/test").json()["delivered"] is True
         assert Hook(cast.admin, there, hook.created).messages("webhook.test")
+
+
+CUT = """
+import os, signal, sys
+from appliance.ops import rotation, server_passwords
+
+def cut(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "admit":
+    server_passwords.MongoServer.admit = cut
+elif sys.argv[1] == "reload":
+    real = server_passwords.reload.run
+    def run():
+        os.kill(int(open(sys.argv[2]).read()), signal.SIGHUP)
+        cut()
+    server_passwords.reload.run = run
+elif sys.argv[1] == "forget":
+    server_passwords.MongoServer.forget = cut
+sys.exit(rotation.run("all"))
+"""
+
+
+@pytest.mark.parametrize("step", ["admit", "reload", "forget"])
+def test_killed_under_load_nobody_is_refused_and_the_next_command_ends_it(
+    appliance: Running, cast: People, step: str
+) -> None:
+    """`reload`: the appliance goes on with it alone, while programs begin with either password."""
+    form_id = publish(cast.admin, public=True)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(HOME),
+        "APPLIANCE_DATA": str(appliance.paths.data),
+    }
+    passwords = (appliance.paths.redis_password, appliance.paths.mongo_password)
+    with load(appliance, cast, form_id) as clients:
+        until(lambda: len(clients.submitted) > 20, 30, "the clients are at work")
+        cut = subprocess.run(
+            [sys.executable, "-P", "-c", CUT, step, str(appliance.paths.lock)],
+            env=environ, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert cut.returncode == -signal.SIGKILL, cut.stdout + cut.stderr
+        assert any(Pair(path).is_changing for path in passwords)
+        listed = appliance_command("secrets", "list", data=appliance.paths.data).stdout
+        assert "being replaced; next: ./scripts/appliance secrets rotate database" in listed
+        before = [path.read_text() for path in passwords]
+        told = rotate(appliance, "all")
+        count = len(clients.submitted)
+        until(lambda: len(clients.submitted) > count + 20, 30, "the clients are still at work")
+    assert clients.failures == []
+    assert "redis: takes the new password only" in told
+    assert not any(Pair(path).is_changing for path in passwords)
+    after = [path.read_text() for path in passwords]
+    assert (after == before) == (step in ("reload", "forget")), (
+        "what was begun is ended, rather than begun anew"
+    )
+
+
+def test_a_start_ends_the_replacement_of_the_admins_password(appliance: Running) -> None:
+    """Killed before the account had it, and after."""
+    path = appliance.paths.admin_password
+    draft, before = path.with_name(f"{path.name}.next"), path.read_text()
+    draft.write_text("a password that the account never had\n")
+    with_context(appliance, admin_password.settle)
+    assert not draft.exists() and path.read_text() == before
+    token = appliance.login()
+    with_context(appliance, admin_password.rotate)
+    assert path.read_text() != before
+    path.rename(draft)
+    path.write_text(before)
+    with_context(appliance, admin_password.settle)
+    assert not draft.exists()
+    with appliance.client(token) as client:
+        assert client.get("/auth/me").status_code == 200
+    assert appliance.login()

@@ -120,7 +120,7 @@ def appliance(environ: dict[str, str]) -> Iterator[Running]:
 
 
 def command(appliance: Running, environ: dict[str, str], *words: str, status: int = 0) -> str:
-    done = appliance_command(*words, data=appliance.paths.data, seconds=300, **environ)
+    done = appliance_command(*words, data=appliance.paths.data, **environ)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 
