@@ -111,8 +111,8 @@ class Reloads:
             vault.forget()
             wanted = reload.prepare(self.settings, self._held)
             hold_dotenv(self._paths, wanted.asked)
+            hold_secrets(self._paths, wanted.held)
             self._held = wanted.held
-            hold_secrets(self._paths, self._held)
         except (SettingError, CannotStart, OSError) as fault:
             self._say(f"not reloaded, everything runs on as before: {fault}")
             self._end("refused")

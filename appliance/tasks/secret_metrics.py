@@ -16,11 +16,17 @@ class SecretCollector(Collector):
     def __init__(self, asked: Settings) -> None:
         self._asked = asked
 
+    def describe(self) -> Iterable[Metric]:
+        yield _age()
+
     def collect(self) -> Iterable[Metric]:
-        age = GaugeMetricFamily(
-            "appliance_secret_age_seconds", "Since a secret was last replaced.", labels=["name"]
-        )
-        now = utc_now()
+        age, now = _age(), utc_now()
         for name, since in secret_ages.collect(self._asked).items():
             age.add_metric([name], max(0.0, (now - since).total_seconds()))
         yield age
+
+
+def _age() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "appliance_secret_age_seconds", "Since a secret was last replaced.", labels=["name"]
+    )
