@@ -169,10 +169,7 @@ def test_an_answer_comes_as_csv(cast: People, how: dict[str, Any]) -> None:
         assert cast.alice.post(f"/api/v1/forms/{form_id}/responses", json=body).status_code == 201
     params = {"form_id": form_id, "question": "sum", **how.get("params", {})}
     answer = cast.alice.get(f"{URL}/queries/choices", params=params, headers=how.get("headers"))
-    assert (
-        answer.status_code == 200
-        and answer.headers["content-type"] == "text/csv; header=present; charset=utf-8"
-    )
+    assert answer.status_code == 200 and answer.headers["content-type"] == "text/csv; header=present; charset=utf-8"
     assert answer.headers["x-as-of"].endswith("Z") and answer.headers["vary"] == "Accept"
     found = list(csv.reader(io.StringIO(answer.text, newline="")))
     assert found[0] == ["answer", "responses", "share"]

@@ -12,13 +12,13 @@ from appliance.settings import HOME
 
 
 def appliance_command(
-    *arguments: str, data: Path, command: Sequence[str] = (), seconds: float = 60, **environ: str
+    *arguments: str, data: Path, command: Sequence[str] = (), **environ: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         list(command) or [sys.executable, "-P", "-m", "appliance", *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), "APPLIANCE_DATA": str(data), **environ},
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=600,
         check=False,
     )
