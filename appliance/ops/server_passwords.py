@@ -142,6 +142,7 @@ def _replace_running(servers: list[Server], say: Callable[[str], None]) -> bool:
         server.forget()
         for pair in server.pairs:
             pair.drop()
+        server.forget()  # one that was started again in between has read the old one too
         say(f"{server.name}: takes the new password only")
     return True
 
