@@ -5,6 +5,7 @@ Everyone who opens a socket or a file of the data folder asks here, so that no p
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -14,6 +15,8 @@ from appliance.settings import Settings
 
 DATABASE = "appliance"
 DATABASE_USER = "appliance"
+DATABASE_OWNER = "owner"
+"""May make and drop users of the embedded MongoDB, and nothing else."""
 INNER_PORTS = {
     "metrics": 8000,
     "prometheus": 9090,
@@ -24,6 +27,7 @@ INNER_PORTS = {
 """On 127.0.0.1, where nothing else is said; with APPLIANCE_PORT_BASE one after the other from there."""
 GUARDIAN = "guardian"
 """The program that starts the others again."""
+_NAMED = re.compile(r"([0-9a-f]{8})\.[A-Za-z0-9_-]{32,}")
 
 
 class Paths:
@@ -53,6 +57,7 @@ class Paths:
         self.reloading = self.run / "reload"
         self.reload_outcome = self.run / "reload.json"
         self.dotenv = self.run / "dotenv"
+        self.held_secrets = self.run / "secrets.json"
         self.alerts = self.run / "alerts"
         self.nginx_socket = self.run / "nginx.sock"
         self.redis_socket = self.run / "redis.sock"
@@ -61,8 +66,12 @@ class Paths:
         self.mongo_port = self.run / "mongo.port"
         self.redis_password = self.secrets / "redis_password"
         self.mongo_password = self.secrets / "mongo_password"
+        self.mongo_owner = self.secrets / "mongo_owner_password"
+        self.mongo_keyfile = self.secrets / "mongo_keyfile"
         self.jwt_keys = self.secrets / "jwt_keys.json"
         self.webhook_key = self.secrets / "webhook_key"
+        self.cursor_key = self.secrets / "cursor_key"
+        self.seen = self.secrets / "seen.json"
         self.admin_password = self.secrets / "admin_password"
         self.backup_key = self.secrets / "backup_key"
         self.certificate = self.tls / "self-signed.crt"
@@ -92,14 +101,27 @@ def mongodb_uri(settings: Settings) -> str:
     if settings.mongodb_uri:
         return settings.mongodb_uri
     paths = Paths(settings.data)
-    password = quote(read_line(paths.mongo_password), safe="")
+    password = read_line(paths.mongo_password)
+    return embedded_uri(paths, user_of(DATABASE_USER, password), password)
+
+
+def embedded_uri(paths: Paths, user: str, password: str) -> str:
+    """Of the embedded MongoDB, as this user. Raises CannotStart before the first `appliance up`."""
     port = int(read_line(paths.mongo_port))
     # directConnection: a one-node replica set would otherwise send us to the host name it knows itself by.
     # No retryWrites: SecantusDB looks through the last 10,000 of them at each one, milliseconds a write.
     return (
-        f"mongodb://{DATABASE_USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+        f"mongodb://{user}:{quote(password, safe='')}@127.0.0.1:{port}/{DATABASE}"
         "?authSource=admin&directConnection=true&retryWrites=false"
     )
+
+
+def user_of(kind: str, password: str) -> str:
+    """Whose password it is: `appliance-0a1b2c3d` when it begins with these digits, as those do that came by a
+    rotation, so that two users can be there at a time; else plain `appliance`.
+    """
+    found = _NAMED.fullmatch(password)
+    return f"{kind}-{found[1]}" if found else kind
 
 
 def redis_url(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from appliance import logs, processes, settings
+from appliance import known_secrets, logs, processes, settings
 from appliance.addresses import Paths
 from appliance.api import document, problems
 from appliance.api.cors import Cors
@@ -74,6 +74,7 @@ def create_app() -> ASGIApp:
 
 def create_litestar(asked: settings.Settings) -> Litestar:
     logs.configure(asked.log_level)
+    logs.hide(known_secrets.finder(asked))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

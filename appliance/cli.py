@@ -243,8 +243,9 @@ def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     secrets = _group(commands, "secrets", "keys and generated passwords")
     _add_json(_add(secrets, "list", _secrets_list, "names, states and ages; never values"))
-    rotate = _add(secrets, "rotate", _secrets_rotate, "a new one, without ending a session")
-    rotate.add_argument("name", choices=["jwt"])
+    rotate = _add(secrets, "rotate", _secrets_rotate, "another value, without a failed request")
+    names = ["all", "jwt", "database", "redis", "webhooks", "cursors", "backup", "admin", "smtp"]
+    rotate.add_argument("name", choices=names)
 
 
 def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -518,9 +519,9 @@ def _secrets_list(chosen: argparse.Namespace) -> int:
 
 
 def _secrets_rotate(chosen: argparse.Namespace) -> int:
-    from appliance.ops import secrets
+    from appliance.ops import rotation
 
-    return secrets.rotate(chosen.name)
+    return rotation.run(chosen.name)
 
 
 def _audit_verify(_: argparse.Namespace) -> int:

@@ -4,18 +4,23 @@
     log.info("response stored", extra={"form": form_id, "seq": 3})
 
 gives {"time": …, "level": "info", "program": "api-1", "logger": …, "message": "response stored",
-"request_id": …, "form": …, "seq": 3}. Whatever is given as `extra` becomes a field of the line.
+"request_id": …, "form": …, "seq": 3}. Whatever is given as `extra` becomes a field of the line; of what
+`hide` was told, nothing does, wherever in the line it would stand.
 """
 
 from __future__ import annotations
 
 import contextvars
 import datetime as dt
+import functools
 import json
 import logging
 import os
+import re
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from appliance.clock import rfc3339
 from appliance.errors import SettingError
@@ -46,7 +51,36 @@ class JsonLines(logging.Formatter):
         line.update({key: value for key, value in vars(record).items() if key not in known})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return _redacted(_encode(line))
+
+
+Values = Callable[[], frozenset[str]]
+HIDDEN = "(secret)"
+"""What stands in a line for a value that is hidden."""
+_hidden: Values = frozenset
+
+
+def hide(values: Values) -> None:
+    """Leave these out of every line from now on; asked again at each line."""
+    global _hidden
+    _hidden = values
+
+
+def _redacted(line: str) -> str:
+    values = _hidden()
+    return _pattern(values).sub(HIDDEN, line) if values else line
+
+
+@functools.lru_cache(maxsize=4)
+def _pattern(values: frozenset[str]) -> re.Pattern[str]:
+    """Each as it is, as JSON has it, twice over where JSON stands in a text, and as in an address."""
+    written = {form for value in values for form in _forms(value)}
+    return re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))))
+
+
+def _forms(value: str) -> set[str]:
+    once = _encode(value)[1:-1]
+    return {value, once, _encode(once)[1:-1], quote(value, safe=""), quote(value)}
 
 
 def configure(level: str = "info", *, stream: TextIO | None = None) -> None:

@@ -5,9 +5,13 @@ A setting NAME is looked for, in this order, and the first source that has it wi
 1. the environment variable `NAME`
 2. the file that the environment variable `NAME_FILE` names
 3. the file `/run/secrets/<name in lower case>`
-4. a line `NAME=value` of the file `.env` beside pyproject.toml; for a program of the appliance, of `.env` as
+4. for the secrets that SECRETS_NAMES lists: what the command of SECRETS_COMMAND answers (`vault`)
+5. a line `NAME=value` of the file `.env` beside pyproject.toml; for a program of the appliance, of `.env` as
    it was at the last start or reload (HELD names that copy): an edit holds for all at once, or for none
-5. the default
+6. the default
+
+A program of the appliance gets the secrets that are asked of a command, and those that only a restart
+changes, from a file that was written at the last start or reload (HELD_SECRETS names it).
 
 `NAME` and `NAME_FILE` together are an error, as is a value that does not parse: nothing starts on a guess.
 """
@@ -17,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +30,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from appliance import vault
 from appliance.errors import SettingError
 
 HOME = Path(__file__).resolve().parent.parent
@@ -32,6 +38,8 @@ HOME = Path(__file__).resolve().parent.parent
 
 HELD = "APPLIANCE_DOTENV"
 """The environment variable that names the file to read for `.env`."""
+HELD_SECRETS = "APPLIANCE_HELD_SECRETS"
+"""The environment variable that names the file with secrets as they were at the last start or reload."""
 Effect = Literal["reload", "restart"]
 
 
@@ -133,6 +141,24 @@ def _filters(value: str) -> tuple[str, ...]:
     for name in found:
         if name not in ("control", "echo", "length", "mail", "iban", "phone"):
             raise ValueError(f"{name!r} is none of control, echo, length, mail, iban, phone")
+    return found
+
+
+def _command(value: str) -> str:
+    try:
+        found = vault.words(value, "NAME")
+    except ValueError as fault:
+        raise ValueError(f"a command and its arguments are needed ({fault})") from None
+    if not found or "{name}" not in value:
+        raise ValueError("a command with {name} is needed, such as vault kv get -field={name} forms")
+    return value
+
+
+def _secret_names(value: str) -> tuple[str, ...]:
+    found, known = tuple(_words(value)), [row.name for row in rows().values() if row.secret]
+    for name in found:
+        if name not in known:
+            raise ValueError(f"{name!r} is none of {', '.join(known)}")
     return found
 
 
@@ -566,6 +592,15 @@ class Settings:
         "days that deleted responses and forms can be restored before they are purged",
     )
     log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
+    secrets_command: str | None = _row(
+        "SECRETS_COMMAND",
+        None,
+        _command,
+        "gives the secrets that SECRETS_NAMES lists, such as vault kv get -field={name} forms",
+    )
+    secrets_names: tuple[str, ...] = _row(
+        "SECRETS_NAMES", "", _secret_names, "secrets that SECRETS_COMMAND is asked for, separated by commas"
+    )
 
 
 FOLDERS = (
@@ -608,7 +643,8 @@ def resolve(
     """
     env = os.environ if environ is None else environ
     lines = _read_dotenv(dotenv or find_dotenv(env))
-    return {attribute: _resolve(row, env, lines) for attribute, row in rows().items()}
+    sources = _Sources(env, lines, _read_held(env))
+    return {attribute: _resolve(row, sources) for attribute, row in rows().items()}
 
 
 def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Path:
@@ -617,19 +653,32 @@ def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None =
     Raises SettingError.
     """
     env = os.environ if environ is None else environ
-    data: Path = _resolve(rows()["data"], env, _read_dotenv(dotenv or find_dotenv(env), strict=False))[0]
+    lines = _read_dotenv(dotenv or find_dotenv(env), strict=False)
+    data: Path = _resolve(rows()["data"], _Sources(env, lines, {}))[0]
     return data
 
 
-def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, str]:
-    """The settings that only a restart changes, as texts for an environment: there they win over every file.
+def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, Found]:
+    """The settings that only a restart changes, as texts: for all programs they win over every file.
 
     So a program that starts again meanwhile gets what all others have. Raises SettingError.
     """
+    found = find_texts(environ, dotenv=dotenv)
+    restart = {row.name for row in rows().values() if row.effect == "restart"}
+    return {name: Found(text or "", source) for name, (text, source) in found.items() if name in restart}
+
+
+class Found(NamedTuple):
+    text: str | None
+    source: str
+    """'environment', '.env', 'default', SECRETS_COMMAND, or a file's path."""
+
+
+def find_texts(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, Found]:
+    """By name: each setting as it was written, and where. Raises SettingError."""
     env = os.environ if environ is None else environ
-    lines = _read_dotenv(dotenv or find_dotenv(env))
-    found = {row.name: _find(row, env, lines)[0] for row in rows().values() if row.effect == "restart"}
-    return {name: text or "" for name, text in found.items()}
+    sources = _Sources(env, _read_dotenv(dotenv or find_dotenv(env)), _read_held(env))
+    return {row.name: _find(row, sources) for row in rows().values()}
 
 
 def find_dotenv(env: Mapping[str, str]) -> Path:
@@ -637,11 +686,18 @@ def find_dotenv(env: Mapping[str, str]) -> Path:
     return Path(env.get(HELD) or HOME / ".env")
 
 
-def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> tuple[Any, str]:
-    text, source = _find(row, env, dotenv)
+class _Sources(NamedTuple):
+    env: Mapping[str, str]
+    dotenv: Mapping[str, _Line]
+    held: Mapping[str, Found]
+    """Secrets as they were at the last start or reload."""
+
+
+def _resolve(row: Row, sources: _Sources) -> tuple[Any, str]:
+    text, source = _find(row, sources)
     if text is None or (text == "" and row.default is None):
         return None, source
-    where = dotenv[row.name].place if source == ".env" else source
+    where = sources.dotenv[row.name].place if source == ".env" and row.name in sources.dotenv else source
     shown = f"{row.name}={'(secret)' if row.secret else repr(text)} from {where}"
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise SettingError(f"{shown}: UTF-8 is needed")
@@ -651,20 +707,54 @@ def _resolve(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> t
         raise SettingError(f"{shown}: {fault}") from None
 
 
-def _find(row: Row, env: Mapping[str, str], dotenv: Mapping[str, _Line]) -> tuple[str | None, str]:
+def _find(row: Row, sources: _Sources) -> Found:
+    env, dotenv = sources.env, sources.dotenv
     file_name = env.get(f"{row.name}_FILE")
     if file_name and row.name in env:
         raise SettingError(f"{row.name} and {row.name}_FILE are both set; unset one of them")
     if row.name in env:
-        return env[row.name], "environment"
+        return Found(env[row.name], "environment")
+    if row.secret and row.name in sources.held:
+        return sources.held[row.name]
     if file_name:
-        return _read_file(row.name, Path(file_name)), file_name
+        return Found(_read_file(row.name, Path(file_name)), file_name)
     secret = Path("/run/secrets") / row.name.lower()
     if _is_there(row.name, secret):
-        return _read_file(row.name, secret), str(secret)
+        return Found(_read_file(row.name, secret), str(secret))
+    if row.secret and (command := _command_for(row.name, sources)):
+        return Found(vault.ask(command, row.name), COMMAND)
     if row.name in dotenv:
-        return dotenv[row.name].value, ".env"
-    return row.default, "default"
+        return Found(dotenv[row.name].value, ".env")
+    return Found(row.default, "default")
+
+
+COMMAND = "SECRETS_COMMAND"
+"""The source of what its command has answered."""
+
+
+def _command_for(name: str, sources: _Sources) -> str | None:
+    """What this secret is to be asked of."""
+    if name not in _resolve(rows()["secrets_names"], sources)[0]:
+        return None
+    command: str | None = _resolve(rows()["secrets_command"], sources)[0]
+    if command is None:
+        raise SettingError(
+            f"SECRETS_NAMES lists {name}, but SECRETS_COMMAND is not set; set it, or unset both"
+        )
+    if HELD_SECRETS in sources.env:
+        raise SettingError(f"{name} was not asked for at the last start; run ./scripts/appliance reload")
+    return command
+
+
+def _read_held(env: Mapping[str, str]) -> dict[str, Found]:
+    """Raises SettingError."""
+    path = Path(env.get(HELD_SECRETS, ""))
+    if HELD_SECRETS not in env or not path.is_file():
+        return {}
+    try:
+        return {name: Found(*found) for name, found in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as fault:
+        raise SettingError(f"{path}: {fault}; restart the appliance, which writes it") from None
 
 
 def _is_there(name: str, path: Path) -> bool:

@@ -155,11 +155,14 @@ class _Kept:
 
 
 @contextlib.contextmanager
-def reading(path: Path, identity: pyrage.x25519.Identity) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
-    """The members in their order; each must be read before the next. Raises Damaged, OSError."""
+def reading(path: Path, *identities: pyrage.x25519.Identity) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+    """The members in their order; each must be read before the next. One of the identities must open it.
+
+    Raises Damaged, OSError.
+    """
     with path.open("rb") as file:
         try:
-            with _piped(lambda sink: pyrage.decrypt_io(file, sink, [identity]), "rb") as source:
+            with _piped(lambda sink: pyrage.decrypt_io(file, sink, list(identities)), "rb") as source:
                 with pa.CompressedInputStream(pa.PythonFile(source, "r"), "zstd") as packed:
                     with tarfile.open(fileobj=cast(Any, packed), mode="r|", bufsize=_BLOCK) as tar:
                         yield _members(tar)
@@ -212,11 +215,11 @@ def _piped(work: Callable[[IO[bytes]], None], mode: str) -> Iterator[IO[bytes]]:
         raise faults[0]
 
 
-def check(path: Path, identity: pyrage.x25519.Identity) -> Any:
+def check(path: Path, *identities: pyrage.x25519.Identity) -> Any:
     """The manifest, after every byte was read and compared with it. Raises Damaged, OSError."""
     found: dict[str, Member] = {}
     raw = b""
-    with reading(path, identity) as members:
+    with reading(path, *identities) as members:
         for name, content in members:
             if name == MANIFEST:
                 raw = content.read()

@@ -63,9 +63,9 @@ def create(folder: Path | None, *, as_json: bool) -> int:
 def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     """Read all of it. Raises CannotStart when it is not whole."""
     asked = settings.load()
-    found, identity = _known(asked, path), _identity(asked, key)
+    found, identities = _known(asked, path), _identities(asked, key)
     try:
-        manifest = archive.check(found, identity)
+        manifest = archive.check(found, *identities)
     except OSError as fault:
         raise CannotStart(str(fault)) from None
     except Damaged as fault:
@@ -127,10 +127,10 @@ def drill(path: Path | None, key: Path | None, *, as_json: bool) -> int:
     found = _known(asked, path) if path else backups.newest(asked)
     if found is None:
         raise CannotStart("there is no backup that was made here; next: ./scripts/appliance backup create")
-    identity = _identity(asked, key)
+    identities = _identities(asked, key)
     is_noted = key is None and any(row.path == found and row.known for row in backups.rows(asked))
     try:
-        done = drilling.drill(asked, found, identity, _tell, noted=is_noted)
+        done = drilling.drill(asked, found, identities, _tell, noted=is_noted)
     except Conflict as fault:
         raise CannotStart(str(fault)) from None
     except (*FAULTS, CannotStart) as fault:
@@ -166,7 +166,7 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
     asked = settings.load()
     if asked.mongodb_uri is not None:
         raise CannotStart("MONGODB_URI is set; a backup is restored into the appliance's own database only")
-    data, identity = asked.data, _identity(asked, key)
+    data, identities = asked.data, _identities(asked, key)
     path = _known(asked, path)
     if erased is not None and not erased.is_dir():
         raise CannotStart(f"there is no folder {erased}; next: name a copy of a data folder's erasures/")
@@ -180,7 +180,7 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
         try:
-            done = restoring.restore(asked, path, identity, _tell, erased)
+            done = restoring.restore(asked, path, identities, _tell, erased)
         except (Damaged, Problem, PyMongoError, BSONError, OSError) as fault:
             raise CannotStart(f"nothing was changed: {fault}") from None
     print(f"{data} is what was backed up")
@@ -196,10 +196,12 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
 
 
 def show_key() -> int:
-    """The key itself, for a place that is not this machine. Makes it when there is none."""
+    """The keys themselves, for a place that is not this machine. Makes one when there is none."""
     path = Paths(settings.load().data).backup_key
     try:
-        print(keys.ensure(path))
+        keys.ensure(path)
+        for each in keys.read_all(path):
+            print(each)
     except OSError as fault:
         raise CannotStart(f"{path}: {fault.strerror}; next: ./scripts/up makes the data folder") from None
     return 0
@@ -217,8 +219,8 @@ def _absolute(folder: Path | None) -> Path | None:
     return folder.expanduser().resolve() if folder else None
 
 
-def _identity(asked: Settings, key: Path | None) -> pyrage.x25519.Identity:
-    return keys.read(key or Paths(asked.data).backup_key)
+def _identities(asked: Settings, key: Path | None) -> list[pyrage.x25519.Identity]:
+    return keys.read_all(key or Paths(asked.data).backup_key)
 
 
 def _tell(done: int, total: int) -> None:

@@ -71,8 +71,8 @@ def _drill(asked: Settings) -> int:
         path = backups.newest(asked)
         if path is None:
             raise CannotStart(f"none of the backups is in {backups.folder_of(asked)} any more")
-        chosen, identity = path, keys.read(Paths(asked.data).backup_key)
-        done = _in_turn(lambda: drilling.drill(asked, chosen, identity, _silent, noted=True))
+        chosen, identities = path, keys.read_all(Paths(asked.data).backup_key)
+        done = _in_turn(lambda: drilling.drill(asked, chosen, identities, _silent, noted=True))
     except Exception as fault:
         log.error("a drill failed", extra={"path": str(path), "error": _words(fault)})
         backups.failed(asked, "drill", _words(fault), path, is_damaged=isinstance(fault, Damaged))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pyrage
+from pyrage.x25519 import Identity
 
 from appliance import disk
 from appliance.addresses import Paths
@@ -36,9 +36,7 @@ class Drilled(NamedTuple):
     seconds: float
 
 
-def drill(
-    settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told, *, noted: bool
-) -> Drilled:
+def drill(settings: Settings, path: Path, identities: list[Identity], told: Told, *, noted: bool) -> Drilled:
     """Raises Conflict while a backup is made or another drill is under way, Damaged, CannotStart, OSError,
     PyMongoError, BSONError. A success is `noted`, a failure is not.
     """
@@ -54,7 +52,7 @@ def drill(
         begun, started, scratch = utc_now(), time.monotonic(), paths.backups / backups.SCRATCH
         backups.sweep(paths, backups.folder_of(settings))
         try:
-            manifest = restoring.build(settings, path, identity, scratch, tell, cache=CACHE).manifest
+            manifest = restoring.build(settings, path, identities, scratch, tell, cache=CACHE).manifest
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         tallies = manifest["collections"]

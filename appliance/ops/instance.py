@@ -51,6 +51,12 @@ def find_running() -> Settings | None:
     return _find(Paths(settings.find_data()))
 
 
+def find_texts(paths: Paths) -> dict[str, settings.Found] | None:
+    """Each setting as the appliance that runs on this folder was given it; None when nothing runs there."""
+    environ = _find_environ(paths)
+    return None if environ is None else settings.find_texts(environ)
+
+
 def find_settings(chosen: Settings) -> Settings:
     """What holds for the appliance that runs on this data folder; `chosen` where that is unknown."""
     return _find(Paths(chosen.data)) or chosen

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pymongo
-import pyrage
 from pymongo.database import Database
+from pyrage.x25519 import Identity
 
 from appliance import addresses, disk, processes
 from appliance.addresses import Paths
@@ -65,7 +65,7 @@ class Restored(NamedTuple):
 def restore(
     settings: Settings,
     path: Path,
-    identity: pyrage.x25519.Identity,
+    identities: list[Identity],
     told: Told,
     erased: Path | None = None,
 ) -> Restored:
@@ -74,13 +74,13 @@ def restore(
     """
     records = _records(Paths(settings.data).erasures, erased)
     if disk.is_mount(settings.data):
-        return _restore_within(settings, path, identity, told, records)
+        return _restore_within(settings, path, identities, told, records)
     data, gone = settings.data, 0
     draft = data.with_name(f".{data.name}.restoring")
     with _alone(data.parent):
         _finish(data, draft)
         try:
-            gone = build(settings, path, identity, draft, told, records=records).erased
+            gone = build(settings, path, identities, draft, told, records=records).erased
             _take_over(Paths(data).backups, Paths(draft).backups)
             if data.exists():
                 disk.exchange(draft, data)
@@ -103,7 +103,7 @@ def _records(*folders: Path | None) -> list[Record]:
 
 
 def _restore_within(
-    settings: Settings, path: Path, identity: pyrage.x25519.Identity, told: Told, records: Sequence[Record]
+    settings: Settings, path: Path, identities: list[Identity], told: Told, records: Sequence[Record]
 ) -> Restored:
     """Into a mount: no folder can take its place, so what is in it is exchanged."""
     data, draft = settings.data, settings.data / swapping.DRAFT
@@ -113,7 +113,7 @@ def _restore_within(
             raise CannotStart(f"{mounts[0]} is a mount within {data}; next: unmount it, or restore elsewhere")
         is_empty = not swapping.contents(data)
         try:
-            gone = build(settings, path, identity, draft, told, records=records).erased
+            gone = build(settings, path, identities, draft, told, records=records).erased
             (draft / _MARK).unlink()
             _take_over(Paths(data).backups, Paths(draft).backups)
             os.sync()  # each file and name of the draft
@@ -169,7 +169,7 @@ def _take_over(own: Path, second: Path) -> None:
 def build(
     settings: Settings,
     path: Path,
-    identity: pyrage.x25519.Identity,
+    identities: list[Identity],
     folder: Path,
     told: Told,
     *,
@@ -180,7 +180,7 @@ def build(
     erased from it. It has a database of its own, whatever the appliance's is. Raises Damaged, CannotStart,
     OSError, PyMongoError, BSONError.
     """
-    manifest = archive.check(path, identity)
+    manifest = archive.check(path, *identities)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     (folder / _MARK).touch()
@@ -190,7 +190,7 @@ def build(
     others = mongo.find_port(Paths(settings.data))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
     done, total = 0, sum(tally.documents for tally in wanted.values())
-    with archive.reading(path, identity) as members, contextlib.ExitStack() as stack:
+    with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
         db: Database[Any] | None = None
         for name, content in members:
             if not name.startswith(backup_making.COLLECTIONS):

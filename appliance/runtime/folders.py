@@ -10,6 +10,7 @@ from pathlib import Path
 
 from appliance.addresses import Paths
 from appliance.disk import write_durably
+from appliance.secret_files import Pair, new_password
 from appliance.settings import FOLDERS, Settings
 
 NGINX_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -45,10 +46,16 @@ def _check_link(paths: Paths, folder: Path) -> None:
 
 
 def create_secrets(paths: Paths, settings: Settings) -> list[Path]:
-    """Generate the passwords that do not exist yet; the new files. An existing one is never replaced."""
+    """Generate the passwords that do not exist yet; the new files. An existing one is never replaced.
+
+    Call while no server runs: a rotation that was cut short is ended too.
+    """
+    for password in (paths.redis_password, paths.mongo_password, paths.mongo_owner):
+        Pair(password).settle()
     wanted = {
         paths.redis_password: secrets.token_urlsafe(24),
         paths.mongo_password: secrets.token_urlsafe(24),
+        paths.mongo_owner: new_password(),
         paths.admin_password: settings.admin_password or secrets.token_urlsafe(12),
     }
     made = [path for path in wanted if not path.exists()]

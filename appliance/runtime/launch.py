@@ -24,6 +24,15 @@ from appliance.settings import HOME, Settings
 
 # glibc gives each thread that allocates an arena of its own, up to eight a core, and none gives memory back.
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}
+# Which secrets among the settings a program of ours has a use for; it is not told the others.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "api": ("MONGODB_URI", "REDIS_URL", "SECRET_KEY", "SMTP_URL"),
+    "worker-high": ("MONGODB_URI", "REDIS_URL", "SMTP_URL"),
+    "worker-default": ("MONGODB_URI", "REDIS_URL", "SMTP_URL"),
+    "worker-ai": ("MONGODB_URI", "REDIS_URL"),
+    "scheduler": ("MONGODB_URI", "REDIS_URL"),
+    GUARDIAN: ("MONGODB_URI", "REDIS_URL"),  # for the child that writes its alerts
+}
 # What any program may know of its surroundings.
 BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -160,13 +169,19 @@ def which(program: str) -> str:
 
 
 def _environment(environ: Mapping[str, str], start: Start, name: str) -> dict[str, str]:
-    """Our own programs get the settings; the servers of others have no use for them, so for no secret."""
+    """Our own programs get the settings, and of the secrets those that they need; the servers of others have
+    no use for any.
+    """
     allowed = list(BASE)
     extra = dict(start.extra)
     if start.ours:
+        needed = NEEDS[programs.kind(name)]
         for row in settings.rows().values():
-            allowed += [row.name, f"{row.name}_FILE"]
-        allowed.append(settings.HELD)
+            if row.secret and row.name not in needed:
+                extra[row.name] = ""  # rather than what a file may say: it counts as not given
+            else:
+                allowed += [row.name, f"{row.name}_FILE"]
+        allowed += [settings.HELD, settings.HELD_SECRETS]
         extra |= {"APPLIANCE_PROGRAM": name, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1"}
         extra |= FRUGAL
     return {key: environ[key] for key in allowed if key in environ} | extra

@@ -1,8 +1,10 @@
 """The embedded MongoDB: which server, on which port, and its first user.
 
 SecantusDB has no localhost exception: with --auth and no user, nobody can make one. So the very first start
-runs it without --auth on a random loopback port just long enough to create the user, then marks that done
-and starts it for good. Each step may be repeated: killed anywhere in between, the next start goes on.
+runs it without --auth on a random loopback port just long enough to create the users, then marks that done
+and starts it for good. Each step may be repeated: killed anywhere in between, the next start goes on. The
+mark names the passwords, so a start with other ones (a rotation that was cut short, a folder of an older
+release) makes the users anew.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ import signal
 import socket
 import subprocess
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import processes
-from appliance.addresses import DATABASE, DATABASE_USER, Paths, read_line
+from appliance.addresses import DATABASE, DATABASE_OWNER, DATABASE_USER, Paths, read_line, user_of
 from appliance.disk import write_atomically, write_durably
 from appliance.errors import CannotStart
 from appliance.runtime import programs
+from appliance.secret_files import Pair
 from appliance.settings import HOME, Settings
 
 if TYPE_CHECKING:
@@ -90,7 +94,7 @@ def prepare(paths: Paths, settings: Settings, *, cache: int | None = None) -> li
     port, cache = int(read_line(paths.mongo_port)), cache or _cache(settings)
     if kind == "mongod":
         return _prepare_mongod(paths, program, port, cache)
-    if not _done(paths).exists():
+    if not _is_done(paths):
         any_port = _free_port()
         _bootstrap(paths, _secantusd(paths, program, any_port, cache), any_port)
     return [*_secantusd(paths, program, port, cache), "--auth"]
@@ -126,9 +130,53 @@ def _done(paths: Paths) -> Path:
     return paths.mongo / "user-created"
 
 
+def _is_done(paths: Paths) -> bool:
+    """Whether the database has the users that the files of secrets/ ask for."""
+    try:
+        return _done(paths).read_text().strip() == _mark(users(paths))
+    except OSError:
+        return False
+
+
+def mark_done(paths: Paths, made: dict[str, str]) -> None:
+    """Call when the database has exactly these users, durably."""
+    write_durably(_done(paths), _mark(made) + "\n")
+
+
+def _mark(wanted: dict[str, str]) -> str:
+    """Of passwords that nobody can guess."""
+    return sha256("\0".join(f"{name}\0{wanted[name]}" for name in sorted(wanted)).encode()).hexdigest()
+
+
+def users(paths: Paths) -> dict[str, str]:
+    """Names and passwords: one that works with the data, one that makes users; while a password is being
+    replaced, two. Raises CannotStart.
+    """
+    return {
+        user_of(kind, password): password
+        for kind, path in ((DATABASE_USER, paths.mongo_password), (DATABASE_OWNER, paths.mongo_owner))
+        for password in Pair(path).accepted()
+    }
+
+
+def reconcile(client: MongoClient[dict[str, Any]], wanted: dict[str, str]) -> None:
+    """Have exactly these users. May be repeated; a name's password never changes."""
+    there = {user["user"] for user in client.admin.command("usersInfo", 1)["users"]}
+    for name in wanted.keys() - there:
+        client.admin.command("createUser", name, pwd=wanted[name], roles=_roles(name))
+    for name in there - wanted.keys():
+        client.admin.command("dropUser", name)
+
+
+def _roles(name: str) -> list[dict[str, str]]:
+    if name.partition("-")[0] == DATABASE_OWNER:
+        return [{"role": "userAdminAnyDatabase", "db": "admin"}]
+    return [{"role": "readWrite", "db": DATABASE}, {"role": "clusterMonitor", "db": "admin"}]
+
+
 def _bootstrap(paths: Paths, command: list[str], port: int, *, replica_set: str | None = None) -> None:
     """Serve without authentication on loopback just long enough to create the user; durable at the end."""
-    parent = os.getpid()
+    parent, wanted = os.getpid(), users(paths)
     child = subprocess.Popen(
         command,
         # KILL: a server without --auth must not outlive us for a moment.
@@ -136,7 +184,7 @@ def _bootstrap(paths: Paths, command: list[str], port: int, *, replica_set: str 
     )
     try:
         await_port(port, child)
-        _create_user(port, read_line(paths.mongo_password), replica_set)
+        _create_user(port, wanted, replica_set)
         child.terminate()
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -150,10 +198,10 @@ def _bootstrap(paths: Paths, command: list[str], port: int, *, replica_set: str 
         child.kill()
         child.wait()
         raise
-    write_durably(_done(paths), DATABASE_USER + "\n")
+    mark_done(paths, wanted)
 
 
-def _create_user(port: int, password: str, replica_set: str | None) -> None:
+def _create_user(port: int, wanted: dict[str, str], replica_set: str | None) -> None:
     from pymongo import MongoClient  # late: only the very first start needs it
 
     client: MongoClient[dict[str, Any]] = MongoClient(
@@ -165,8 +213,7 @@ def _create_user(port: int, password: str, replica_set: str | None) -> None:
         # Nobody else has had a right to be here: a new database has no users but ours.
         for user in client.admin.command("usersInfo", 1)["users"]:
             client.admin.command("dropUser", user["user"])
-        roles = [{"role": "readWrite", "db": DATABASE}, {"role": "clusterMonitor", "db": "admin"}]
-        client.admin.command("createUser", DATABASE_USER, pwd=password, roles=roles)
+        reconcile(client, wanted)
 
 
 def await_port(port: int, child: subprocess.Popen[bytes]) -> None:
@@ -202,14 +249,14 @@ def _free_port() -> int:
 
 
 def _prepare_mongod(paths: Paths, program: Path, port: int, cache: int) -> list[str]:
-    key = paths.secrets / "mongo_keyfile"
+    key = paths.mongo_keyfile
     if not key.exists():
         write_durably(key, secrets.token_urlsafe(512), mode=0o400)
     command = [
         str(program), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(paths.mongo / "data"),
         "--replSet", "rs0", "--wiredTigerCacheSizeGB", f"{max(0.25, cache / 2**30):.2f}",
     ]  # fmt: skip
-    if not _done(paths).exists():
+    if not _is_done(paths):
         # On the port it will keep: the replica set remembers its members' addresses.
         _bootstrap(paths, command, port, replica_set="rs0")
     return [*command, "--auth", "--keyFile", str(key)]

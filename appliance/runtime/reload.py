@@ -22,11 +22,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -36,9 +37,9 @@ from appliance.clock import utc_now
 from appliance.courses import Phase
 from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically, write_durably
 from appliance.errors import CannotStart
-from appliance.runtime import launch, preflight, rendering
+from appliance.runtime import launch, preflight, rendering, waits
 from appliance.runtime.control import Cancelled, Control, Failed, Program
-from appliance.settings import Settings
+from appliance.settings import Found, Settings
 from appliance.tls import sources
 from appliance.tls.sources import Served
 
@@ -66,10 +67,13 @@ class Wanted:
     certificate: Served
     for_restart: tuple[str, ...]
     """Names of settings that were changed, but only a restart takes."""
+    held: Mapping[str, Found] = field(default_factory=dict)
+    """What only a restart changes, but for users and passwords of servers outside."""
 
 
-def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
-    """Judge what the sources hold now, against what runs. `held` is what only a restart changes.
+def prepare(running: Settings, held: Mapping[str, Found]) -> Wanted:
+    """Judge what the sources hold now, against what runs. `held` is what only a restart changes, but for
+    another user or password of the same database or Redis outside, which is taken when it opens.
 
     Raises SettingError, CannotStart and OSError for what cannot be used; nothing is changed then.
     """
@@ -79,7 +83,15 @@ def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
         )
     asked = settings.load()
     files = {f"{name}_FILE" for name in held}
-    chosen = settings.load({**{name: os.environ[name] for name in os.environ.keys() - files}, **held})
+    held = {**held, **_new_credentials(held, settings.find_texts())}
+    texts = {name: found.text or "" for name, found in held.items()}
+    chosen = settings.load({**{name: os.environ[name] for name in os.environ.keys() - files}, **texts})
+    for name in ("MONGODB_URI", "REDIS_URL"):
+        if _of(chosen, name) != _of(running, name) and not waits.opens(chosen, name):
+            raise CannotStart(
+                f"{name}: its server does not take the new user and password;"
+                " next: give them to it first, or correct the setting"
+            )
     if faults := preflight.find_door_faults(chosen, running):
         raise CannotStart("\n".join(faults))
     offered = sources.offer(chosen, utc_now())
@@ -87,7 +99,29 @@ def prepare(running: Settings, held: Mapping[str, str]) -> Wanted:
     differing = [
         row.name for key, row in settings.rows().items() if getattr(asked, key) != getattr(chosen, key)
     ]
-    return Wanted(chosen, asked, text, offered, tuple(differing))
+    return Wanted(chosen, asked, text, offered, tuple(differing), held)
+
+
+def _new_credentials(held: Mapping[str, Found], asked: Mapping[str, Found]) -> dict[str, Found]:
+    """Of servers outside: what differs in nothing but user and password. Another place would be a restart's:
+    some programs would write here while others write there.
+    """
+    return {
+        name: asked[name]
+        for name in ("MONGODB_URI", "REDIS_URL")
+        if held[name].text
+        and held[name].source != "environment"  # a process keeps the one it was started with
+        and held[name].text != asked[name].text
+        and _place(held[name].text) == _place(asked[name].text)
+    }
+
+
+def _place(url: str | None) -> str:
+    return re.sub(r"(?<=://)[^/]*@", "", url or "")
+
+
+def _of(chosen: Settings, name: str) -> object:
+    return next(getattr(chosen, key) for key, row in settings.rows().items() if row.name == name)
 
 
 def judge(chosen: Settings, offered: Served) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from appliance import secret_ages, vault
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart, SettingError
 from appliance.runtime import reload, rendering, serving
 from appliance.runtime.notify import Notifier
-from appliance.settings import Settings, find_dotenv, load
+from appliance.settings import COMMAND, Found, Settings, find_dotenv, find_texts, load, rows
 from appliance.tls import record
 from appliance.tls.sources import Served
 
@@ -62,6 +63,21 @@ def hold_dotenv(paths: Paths, judged: Settings) -> None:
     draft.replace(paths.dotenv)
 
 
+def hold_secrets(paths: Paths, held: Mapping[str, Found]) -> None:
+    """Keep for the programs what a command has told, and what only a restart changes. What came by the
+    environment goes on by the environment.
+    """
+    secret = {row.name for row in rows().values() if row.secret}
+    found = {name: each for name, each in find_texts().items() if each.source == COMMAND}
+    found |= {name: each for name, each in held.items() if name in secret}
+    kept = {name: each for name, each in found.items() if each.source != "environment"}
+    write_atomically(paths.held_secrets, json.dumps(kept))
+    outside = {name: each for name, each in find_texts().items() if name in secret} | {
+        name: held[name] for name in held.keys() & secret
+    }
+    secret_ages.note(paths, {name: each.text for name, each in outside.items() if each.text})
+
+
 class Reloads:
     """Told of each SIGHUP, and looked after by the parent's loop. `settings` are those that hold."""
 
@@ -69,7 +85,7 @@ class Reloads:
         self,
         paths: Paths,
         settings: Settings,
-        held: Mapping[str, str],
+        held: Mapping[str, Found],
         say: Callable[[str], None],
         notifier: Notifier,
     ) -> None:
@@ -97,8 +113,11 @@ class Reloads:
         self._notifier.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="reloading")
         try:
             self._record("running")  # on a disk that is full no program would come back either
+            vault.forget()
             wanted = reload.prepare(self.settings, self._held)
             hold_dotenv(self._paths, wanted.asked)
+            hold_secrets(self._paths, wanted.held)
+            self._held = wanted.held
         except (SettingError, CannotStart, OSError) as fault:
             self._say(f"not reloaded, everything runs on as before: {fault}")
             self._end("refused")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
-from appliance.addresses import Paths, listened, read_line
+from appliance.addresses import Paths, listened
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart
 from appliance.runtime import programs
+from appliance.secret_files import Pair
 from appliance.settings import HOME, Settings
 from appliance.tls import trust
 
@@ -48,14 +50,16 @@ def nginx_text(settings: Settings, served: bytes | None = None) -> str:
 
 
 def redis(settings: Settings) -> Path:
-    """Write run/redis.conf, which holds the password; its path."""
+    """Write run/redis.conf; its path."""
     paths = Paths(settings.data)
+    passwords = Pair(paths.redis_password).accepted()
     share = programs.budget_of(settings).share("redis")
     lines = {
         "port": "0",
         "unixsocket": _quoted(paths.redis_socket),
         "unixsocketperm": "700",
-        "requirepass": read_line(paths.redis_password),
+        # By hashes; two while the password is being replaced.
+        "user": f"default on {' '.join(map(_hashed, passwords))} ~* &* +@all",
         "dir": _quoted(paths.redis),
         "daemonize": "no",
         "logfile": '""',
@@ -128,6 +132,11 @@ def _api_servers(paths: Paths, count: int) -> list[str]:
 
 def _lines(indent: int, lines: list[str]) -> str:
     return ("\n" + " " * indent).join(lines)
+
+
+def _hashed(password: str) -> str:
+    """As Redis takes a password in its list of users (redis.io, ACL)."""
+    return f"#{sha256(password.encode()).hexdigest()}"
 
 
 def _quoted(path: Path) -> str:

@@ -41,7 +41,7 @@ from appliance.runtime.control import FAULTS
 from appliance.runtime.guardian.watch import Watch
 from appliance.runtime.notify import NAMES, Notifier
 from appliance.runtime.readiness import Readiness
-from appliance.runtime.reloading import Reloads, hold_dotenv
+from appliance.runtime.reloading import Reloads, hold_dotenv, hold_secrets
 from appliance.settings import HOME, Settings
 
 STOP_SECONDS = 30.0
@@ -190,6 +190,7 @@ class Parent:
         self.notifier = Notifier(os.environ)
         self.held = settings.held()
         hold_dotenv(paths, chosen)
+        hold_secrets(paths, self.held)
         self.watch = Watch(paths, steps.say)
         self.reloads = Reloads(paths, chosen, self.held, steps.say, self.notifier)
         self.serving = serving.Watch(paths, self.reloads, steps.say)
@@ -251,13 +252,16 @@ class Parent:
         return child.pid
 
     def _environment(self) -> dict[str, str]:
+        secrets = {row.name for row in settings.rows().values() if row.secret}  # by a file, or as they came
         ours_alone = {*NAMES, *(f"{name}_FILE" for name in self.held)}
         environment = {key: value for key, value in os.environ.items() if key not in ours_alone}
         binaries = str(Path(sys.executable).parent)
         path = f"{binaries}:{os.environ.get('PATH', os.defpath)}"
         ours = programs.supervisor_environment(self.settings)
         ours |= {"PATH": path, "PYTHONPATH": str(HOME), settings.HELD: str(self.paths.dotenv)}
-        return environment | self.held | ours
+        ours[settings.HELD_SECRETS] = str(self.paths.held_secrets)
+        held = {name: found.text or "" for name, found in self.held.items() if name not in secrets}
+        return environment | held | ours
 
     def _busy(self) -> bool:
         return self.stop_by is not None or not self.ready or self.reloads.busy

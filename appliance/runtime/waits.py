@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from appliance import llama_install
-from appliance.addresses import Paths, mongodb_uri, read_line, redis_url
+from appliance.addresses import DATABASE, Paths, mongodb_uri, read_line, redis_url
 from appliance.errors import CannotStart
 from appliance.settings import Settings
 
@@ -36,6 +36,11 @@ def wait_for(
             said = now
             print(f"{name} has waited {now - started:.0f} s for {what}", flush=True)
         time.sleep(look)
+
+
+def opens(settings: Settings, name: str) -> bool:
+    """Whether the server outside that MONGODB_URI or REDIS_URL names takes its user and password."""
+    return _outside_mongo_opens(settings) if name == "MONGODB_URI" else _outside_redis_answers(settings)
 
 
 def _redis_answers(settings: Settings) -> bool:
@@ -89,5 +94,19 @@ def _outside_mongo_answers(settings: Settings) -> bool:
         client: pymongo.MongoClient[dict[str, object]]
         with pymongo.MongoClient(mongodb_uri(settings), serverSelectionTimeoutMS=2000) as client:
             return bool(client.admin.command("ping")["ok"])
+    except PyMongoError:
+        return False
+
+
+def _outside_mongo_opens(settings: Settings) -> bool:
+    """A ping needs nobody to be known."""
+    import pymongo
+    from pymongo.errors import PyMongoError
+
+    try:
+        client: pymongo.MongoClient[dict[str, object]]
+        with pymongo.MongoClient(mongodb_uri(settings), serverSelectionTimeoutMS=5000) as client:
+            client.get_default_database(DATABASE).durable.find_one({"_id": "transactions"})
+            return True
     except PyMongoError:
         return False

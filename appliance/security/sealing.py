@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from appliance import disk
+from appliance.security.key_files import Key, KeyFile, open_keys
 
 _NONCE = 12
 """Bytes; random ones are safe for 2^32 secrets under one key (NIST SP 800-38D, 8.3)."""
@@ -22,21 +21,36 @@ class Broken(Exception):
 class Sealer:
     """AES-256-GCM. What was sealed for one name opens for that name only."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    def __init__(self, keys: KeyFile) -> None:
+        self.keys = keys
 
     def seal(self, name: str, secret: str) -> bytes:
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, secret.encode(), name.encode())
+        return nonce + AESGCM(self.keys.at().secret).encrypt(nonce, secret.encode(), name.encode())
 
     def open(self, name: str, sealed: bytes) -> str:
         """Raises Broken."""
+        used = self.keys.at()
+        for key in (used, *self.keys.others(used)):
+            try:
+                return _opened(key, name, sealed)
+            except (InvalidTag, ValueError):
+                continue
+        raise Broken("the secret does not open; is its key file another one?")
+
+    def is_current(self, name: str, sealed: bytes) -> bool:
+        """Whether the key of now has sealed it."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode()).decode()
+            _opened(self.keys.at(), name, sealed)
         except (InvalidTag, ValueError):
-            raise Broken("the secret does not open; is its key file another one?") from None
+            return False
+        return True
+
+
+def _opened(key: Key, name: str, sealed: bytes) -> str:
+    return AESGCM(key.secret).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode()).decode()
 
 
 def open_sealer(path: Path) -> Sealer:
-    """The sealer whose key lies in `path`, made now if there is none."""
-    return Sealer(bytes.fromhex(disk.create_once(path, secrets.token_hex(32).encode()).decode()))
+    """The sealer whose keys lie in `path`, one made now if there is none. Raises CannotStart."""
+    return Sealer(open_keys(path))

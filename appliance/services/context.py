@@ -103,7 +103,7 @@ def open_context(settings: Settings) -> Context:
         forms=FormStates(db, generations, schemas),
         tokens=Tokens(open_keyring(paths.jwt_keys, settings.secret_key), settings.token_hours),
         passwords=Passwords(),
-        cursors=open_signer(paths.secrets / "cursor_key"),
+        cursors=open_signer(paths.cursor_key),
         sealer=open_sealer(paths.webhook_key),
         egress=Egress(settings.egress_allow),
         gate=Gate(redis),

@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from redis.exceptions import RedisError
 
 from appliance import logs
-from appliance.services import accounts
+from appliance.services import accounts, admin_password
 from appliance.services.context import Context
 from appliance.stores import mongo
 
@@ -57,6 +57,7 @@ async def prepare(context: Context) -> None:
             await mongo.prepare(context.db)
             if await accounts.ensure_admin(context, context.settings):
                 log.info("created the first account", extra={"username": accounts.ADMIN})
+            await admin_password.settle(context)
             context.prepared = True
         except PyMongoError as fault:
             log.warning("the database is not ready", extra={"error": str(fault)[:200]})

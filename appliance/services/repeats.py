@@ -24,7 +24,8 @@ def key(
     if given is None:
         return None
     plain = msgspec.json.encode(body, order="deterministic").decode()
-    return idempotency.scoped(caller.user_id, path, given, context.cursors.derive("body", plain))
+    hashed, others = context.cursors.derive("body", plain), context.cursors.derive_others("body", plain)
+    return idempotency.scoped(caller.user_id, path, given, hashed, others)
 
 
 async def once(

@@ -6,6 +6,7 @@ A submission keeps its key in the response itself, for as long as the response l
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +21,8 @@ class Key(NamedTuple):
 
     id: str
     body_hash: str
+    others: tuple[str, ...] = ()
+    """What the same body was remembered as before a key was replaced."""
 
 
 def body_hash(body: Any) -> str:
@@ -32,9 +35,9 @@ def is_same(one: Any, other: Any) -> bool:
     return body_hash(one) == body_hash(other)
 
 
-def scoped(caller: str, path: str, key: str, body: Any) -> Key:
+def scoped(caller: str, path: str, key: str, body: Any, others: Iterable[Any] = ()) -> Key:
     digest = hashlib.sha256("\0".join((caller, path, key)).encode()).hexdigest()
-    return Key(digest, body_hash(body))
+    return Key(digest, body_hash(body), tuple(map(body_hash, others)))
 
 
 async def find(db: Database, key: Key) -> Document | None:
@@ -42,7 +45,7 @@ async def find(db: Database, key: Key) -> Document | None:
     row = await db.idempotency.find_one({"_id": key.id})
     if row is None:
         return None
-    if row["body_hash"] != key.body_hash:
+    if row["body_hash"] not in (key.body_hash, *key.others):
         raise Invalid("This Idempotency-Key was used for another body; take a new key for a new request.")
     answer: Document = row["answer"]
     return answer

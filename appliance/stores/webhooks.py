@@ -171,6 +171,21 @@ def rotated(row: Document, secret: bytes, keep: dt.timedelta) -> Document:
     return {"secret": secret, "previous_secret": row["secret"], "previous_until": utc_now() + keep}
 
 
+SEALED = ("secret", "previous_secret")
+"""The fields that hold a sealed secret."""
+
+
+async def sealed(db: Database) -> list[Document]:
+    """All rows, default ones too, with their sealed secrets."""
+    return await db.webhooks.find({}, dict.fromkeys(SEALED, 1)).to_list()
+
+
+async def replace_sealed(db: Database, webhook_id: str, name: str, before: bytes, after: bytes) -> int:
+    """The same secret, sealed anew; 0 where it was changed since. It is no change that anybody sees."""
+    done = await db.webhooks.update_one({"_id": webhook_id, name: before}, {"$set": {name: after}})
+    return done.modified_count
+
+
 async def count_unwanted(db: Database) -> int:
     """How many are disabled because their receivers said so."""
     return await db.webhooks.count_documents(

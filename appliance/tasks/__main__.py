@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from appliance import logs, settings
+from appliance import known_secrets, logs, settings
 from appliance.tasks import alerts, scheduler, worker
 
 
@@ -12,6 +12,7 @@ def main(name: str, count: int) -> None:
     """Raises SettingError; exits with 2 for a name there is not."""
     asked = settings.load()
     logs.configure(asked.log_level)
+    logs.hide(known_secrets.finder(asked))
     if name == "scheduler":
         scheduler.run(asked)
     elif name == "alerts":

@@ -18,6 +18,7 @@ from appliance.settings import Settings
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from appliance.tasks.certificate_metrics import CertificateCollector
+from appliance.tasks.secret_metrics import SecretCollector
 
 log = logs.get(__name__)
 
@@ -33,6 +34,7 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
     registry.register(BackupCollector(Paths(asked.data).backups))
     registry.register(CertificateCollector(asked))
+    registry.register(SecretCollector(asked))
     port = addresses.metrics_port(asked)
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

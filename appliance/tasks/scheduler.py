@@ -9,7 +9,8 @@
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
 - every 10 s: reservations of writers that died midway are settled;
 - every 10 s: what purged responses have left outside of the database is taken away;
-- every 10 s: a certificate of ACME is renewed when it is due.
+- every 10 s: a certificate of ACME is renewed when it is due;
+- every 5 s: what follows when a key was replaced (`key_rotation`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import pymongo
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from appliance import logs, processes
+from appliance import logs, processes, secret_ages
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.services import lake_runs, purging, queues, task_endings
+from appliance.services import key_rotation, lake_runs, purging, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
@@ -65,6 +66,12 @@ async def pause(context: Context, now: Clock) -> int:
     return await queues.apply_pauses(context)
 
 
+async def rotate(context: Context, now: Clock) -> int:
+    """Finish what the replacement of a key began, and note when it was; how much was done."""
+    secret_ages.note(Paths(context.settings.data))
+    return await key_rotation.settle(context, now)
+
+
 async def show_life(context: Context, now: Clock) -> int:
     """Tell the guardian that this loop turns."""
     processes.beat(Paths(context.settings.data).beat("scheduler"))
@@ -88,6 +95,7 @@ CHORES = (
     Chore("settle", 10.0, settle),
     Chore("tidy", 10.0, tidy),
     Chore("certificate", 10.0, Certificates(), seconds=None),
+    Chore("rotate", 5.0, rotate),
 )
 
 

@@ -279,3 +279,19 @@ def test_the_backups_that_there_were_are_there_after_a_restore(backup: tuple[Pat
     restored = appliance_command("backup", *call, data=data)
     assert restored.returncode == 0, restored.stderr
     assert path.name in appliance_command("backup", "list", data=data).stdout
+
+
+def test_what_was_written_by_a_key_before_still_opens(tmp_path: Path) -> None:
+    path, key = tmp_path / "one", tmp_path / "key"
+    for turn in range(3):
+        with archive.writing(path, keys.ensure(key).to_public()) as writer:
+            writer.add("a/b", b"content")
+            writer.finish({"turn": turn, "collections": {}})
+        before = keys.read(key)
+        keys.rotate(key)
+        assert str(keys.read(key)) != str(before)
+        with pytest.raises(Damaged, match="another key's"):
+            archive.check(path, keys.read(key))
+        assert archive.check(path, *keys.read_all(key))["turn"] == turn
+    assert len(keys.read_all(key)) == 4
+    assert key.stat().st_mode & 0o777 == 0o600

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import clock, settings, trees
+from appliance import clock, secret_ages, settings, trees
 from appliance.addresses import Paths
 from appliance.backups import book
 from appliance.backups.book import Archive
@@ -72,6 +72,22 @@ def test_every_finding_that_is_not_well_names_the_next_step(data: Path) -> None:
     data.chmod(0o755)
     for each in examine(data, RATE_LIMIT="off", APPLIANCE_DATTA="x"):
         assert (each.severity == "ok") == (each.next == ""), each
+
+
+def test_secrets_that_nobody_has_replaced_are_told(data: Path) -> None:
+    assert found(examine(data, later=dt.timedelta(days=89)), "secret-age") == [
+        ("ok", "every secret was replaced within 90 days")
+    ]
+    told = examine(data, later=dt.timedelta(days=91))
+    assert [each.meaning.split(" is 91 days old")[0] for each in told if each.check == "secret-age"] == [
+        "database",
+        "redis",
+    ], "and not the admin's, which is a person's"
+    assert "./scripts/appliance secrets rotate redis" in [each.next for each in told]
+    key = "x" * 40
+    secret_ages.note(Paths(data), {"SECRET_KEY": key})
+    told = examine(data, later=dt.timedelta(days=91), SECRET_KEY=key)
+    assert "./scripts/appliance secrets rotate jwt" in [each.next for each in told]
 
 
 def test_every_check_is_explained() -> None:

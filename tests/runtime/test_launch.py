@@ -108,8 +108,11 @@ def test_only_our_programs_get_the_settings() -> None:
     assert others == {"PATH": "/bin", "TZ": "UTC"}
     assert ours.keys() == {
         "PATH", "SECRET_KEY", "MONGODB_URI_FILE", "APPLIANCE_DATA", "APPLIANCE_PROGRAM", "PYTHONPATH",
-        "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX",
+        "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX", "APPLIANCE_ADMIN_PASSWORD",
     }  # fmt: skip
+    assert ours["APPLIANCE_ADMIN_PASSWORD"] == "", "which it has no use for"
+    worker = launch._environment(around, launch.Start(["x"], ours=True), "worker-ai")
+    assert (worker["SECRET_KEY"], worker["SMTP_URL"], worker["MONGODB_URI_FILE"]) == ("", "", "f")
 
 
 def test_the_name_of_a_program_is_in_its_command_line(chosen: Settings, paths: Paths) -> None:

@@ -16,6 +16,7 @@ from appliance.settings import HOME
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from appliance.tasks.certificate_metrics import CertificateCollector
+from appliance.tasks.secret_metrics import SecretCollector
 from tests.api.forms import publish, submit
 from tests.api.tasks import paused, until_status
 from tests.faults.steering import stopped, until_whole
@@ -65,7 +66,7 @@ def test_it_counts_what_happens(appliance: Running, cast: People) -> None:
 
 def test_without_redis_it_says_so(appliance: Running) -> None:
     with stopped(appliance, "redis"):
-        in_files = ("_lake_", "_backup_", "_tls_")
+        in_files = ("_lake_", "_backup_", "_tls_", "_secret_")
         told = {
             key: value
             for key, value in scrape(appliance).items()
@@ -82,6 +83,12 @@ def test_the_bounds_are_those_of_the_scripts() -> None:
     assert [int(each) for each in found[1].split(",")] == [bound * 1000 for bound in BOUNDS]
 
 
+def test_it_tells_how_old_each_secret_is(appliance: Running) -> None:
+    ages = {labels[0]: age for (name, *labels), age in scrape(appliance).items() if "_secret_age_" in name}
+    assert {"jwt", "cursors", "webhooks", "database", "redis", "admin", "SMTP_URL"} <= ages.keys()
+    assert all(0 <= age < 24 * 3600 for age in ages.values())
+
+
 def test_every_metric_is_documented() -> None:
     text = (HOME / "docs" / "metrics.md").read_text()
     told = set(re.findall(r"^\| `(appliance_\w+)", text, re.MULTILINE))
@@ -92,6 +99,7 @@ def test_every_metric_is_documented() -> None:
         *LakeCollector.describe(LakeCollector.__new__(LakeCollector)),
         *CertificateCollector.describe(CertificateCollector.__new__(CertificateCollector)),
         *TallyCollector.describe(TallyCollector.__new__(TallyCollector)),
+        *SecretCollector.describe(SecretCollector.__new__(SecretCollector)),
     ]
     names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     assert told == names

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 # Importing a module registers its checks; this order is the order of the report.
-from appliance.ops.checks import (
-    configuration,
-    data_folder,
-    certificates,
-    backups,
-    programs,
-    tasks,
-    network,
-    host,
-)  # isort: skip
+# isort: off
+from appliance.ops.checks import configuration, data_folder, secret_age, certificates, backups
+from appliance.ops.checks import programs, tasks, network, host
+
+# isort: on
 from appliance.ops.findings import CHECKS
 
 __all__ = [
@@ -24,5 +19,6 @@ __all__ = [
     "host",
     "network",
     "programs",
+    "secret_age",
     "tasks",
 ]

@@ -11,7 +11,7 @@ from appliance.errors import CannotStart
 from appliance.ops.findings import Fault, Situation, check
 
 # What the appliance itself gives to its programs.
-_OURS = {"APPLIANCE_PROGRAM"}
+_OURS = {"APPLIANCE_PROGRAM", settings.HELD, settings.HELD_SECRETS}
 
 
 @check("setting-names", "no unknown setting is set")

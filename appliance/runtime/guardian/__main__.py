@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from appliance import cgroup_files, logs, plan, settings
+from appliance import cgroup_files, known_secrets, logs, plan, settings
 from appliance.addresses import Paths
 from appliance.runtime.guardian.guard import Guard
 
@@ -13,6 +13,7 @@ def main() -> None:
     """Raises SettingError."""
     asked = settings.load()
     logs.configure(asked.log_level, stream=sys.stderr)  # stdout speaks with supervisord
+    logs.hide(known_secrets.finder(asked))
     found = plan.find(Paths(asked.data))
 
     def oom_kills(program: str) -> int | None:

@@ -105,7 +105,11 @@ class Mongo:
         try:
             self._connected().get_default_database().durable.find_one({"_id": "transactions"})
         except OperationFailure as fault:
-            return None if fault.code in _REFUSALS else False
+            if fault.code not in _REFUSALS:
+                return False
+            self.close()
+            self._client = None  # its password may have been replaced: the next one reads it again
+            return None
         except (PyMongoError, CannotStart):
             return False
         return True
