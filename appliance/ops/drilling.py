@@ -54,7 +54,7 @@ def drill(
         begun, started, scratch = utc_now(), time.monotonic(), paths.backups / backups.SCRATCH
         backups.sweep(paths, backups.folder_of(settings))
         try:
-            manifest = restoring.build(settings, path, identity, scratch, tell, cache=CACHE)
+            manifest = restoring.build(settings, path, identity, scratch, tell, cache=CACHE, is_kept=False)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         tallies = manifest["collections"]
