@@ -52,7 +52,8 @@ def drill(settings: Settings, path: Path, identities: list[Identity], told: Told
         begun, started, scratch = utc_now(), time.monotonic(), paths.backups / backups.SCRATCH
         backups.sweep(paths, backups.folder_of(settings))
         try:
-            manifest = restoring.build(settings, path, identities, scratch, tell, cache=CACHE).manifest
+            built = restoring.build(settings, path, identities, scratch, tell, cache=CACHE, is_kept=False)
+            manifest = built.manifest
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         tallies = manifest["collections"]

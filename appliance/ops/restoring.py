@@ -175,6 +175,7 @@ def build(
     *,
     cache: int | None = None,
     records: Sequence[Record] = (),
+    is_kept: bool = True,
 ) -> Built:
     """A data folder out of a backup, compared with what its manifest says; then what `records` tell of is
     erased from it. It has a database of its own, whatever the appliance's is. Raises Damaged, CannotStart,
@@ -197,11 +198,11 @@ def build(
                 archive.copy(content, folder / name)
                 continue
             if db is None:
-                db = stack.enter_context(_serving(scratch, cache, others))
-            done += dumps.insert(db, name.split("/")[1], content.read())
+                db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
+            done += dumps.insert(db, name.split("/")[1], content.read(), is_kept=is_kept)
             told(done, total)
         if db is None:
-            db = stack.enter_context(_serving(scratch, cache, others))
+            db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
         if wrong := dumps.differing(db, wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
         gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
@@ -239,8 +240,12 @@ def _digest(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _serving(scratch: Settings, cache: int | None, besides: int | None) -> Iterator[Database[Any]]:
-    """The folder's own database, for as long as it is filled; stopped in order, so that all is on disk."""
+def _serving(
+    scratch: Settings, cache: int | None, besides: int | None, *, is_kept: bool
+) -> Iterator[Database[Any]]:
+    """The folder's own database, for as long as it is filled; stopped in order, so that all is on disk, when
+    it is kept.
+    """
     paths = Paths(scratch.data)
     folders.create_secrets(paths, scratch)  # those that the backup is without
     port = mongo.ensure_port(paths, besides=besides)
@@ -251,6 +256,8 @@ def _serving(scratch: Settings, cache: int | None, besides: int | None) -> Itera
         uri = addresses.mongodb_uri(scratch)
         with pymongo.MongoClient[dict[str, Any]](uri, appname="restore", timeoutMS=60_000) as client:
             yield client.get_default_database(addresses.DATABASE)
+        if not is_kept:
+            return  # ended at once, and spares the disk its last checkpoint
         child.terminate()
         try:
             status = child.wait(mongo.STOP_SECONDS)

@@ -80,9 +80,9 @@ def tally(db: Database[Any], name: str) -> Tally:
     return counting.tally()
 
 
-def insert(db: Database[Any], name: str, raw: bytes) -> int:
-    """Documents as they are; how many. Raises PyMongoError."""
-    rows = db.get_collection(name, codec_options=RAW, write_concern=WriteConcern(w=1, j=True))
+def insert(db: Database[Any], name: str, raw: bytes, *, is_kept: bool = True) -> int:
+    """Documents as they are; how many. Unless they are kept it waits for no disk. Raises PyMongoError."""
+    rows = db.get_collection(name, codec_options=RAW, write_concern=WriteConcern(w=1, j=is_kept))
     documents = bson.decode_all(raw, RAW)
     for first in range(0, len(documents), _AT_ONCE):
         rows.insert_many(documents[first : first + _AT_ONCE])
