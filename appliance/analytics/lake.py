@@ -106,8 +106,13 @@ class Lake:
 
     def periods(self) -> list[Period]:
         """In their order."""
-        found = (path.parent.name.removeprefix("date=") for path in self.responses.glob(f"*/{NAME}"))
-        return sorted(named(name) for name in found if _NAME.fullmatch(name))
+        found = set[Period]()
+        for path in self.responses.glob(f"*/{NAME}"):
+            name = path.parent.name.removeprefix("date=")
+            if _NAME.fullmatch(name):
+                with contextlib.suppress(ValueError):  # of no day that there is: somebody else's
+                    found.add(named(name))
+        return sorted(found)
 
     def state(self) -> dict[str, Any]:
         """`forms`: up to which number each is in wholly; `changed`: up to when changes are; `as_of`; `gone`:

@@ -31,6 +31,13 @@ SCHEMA: Final = pa.schema(
         ("revision", pa.int32()),
     ]
 )
+LAKE: Final = pa.schema(
+    [
+        field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
+        for field in SCHEMA
+    ]
+)
+"""The same as the lake's files have it."""
 DELETED: Final = "deleted"
 _encoder: Final = msgspec.json.Encoder(enc_hook=int)  # the driver has a type of its own for 64 bits
 

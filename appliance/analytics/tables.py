@@ -208,7 +208,7 @@ def _write(connection: Connection, lake: Lake, name: str, select: str, told: Map
     columns = ", ".join(f'"{column}"' for column in schema.names)
     ordered = connection.sql(f"SELECT {columns} FROM ({select}) ORDER BY {_ORDER[name]}")
     with publishing(lake.table(name)) as beside:
-        return parquet.write(ordered.to_arrow_reader(parquet.BATCH).cast(schema), beside, told)
+        return parquet.write(parquet.tables(ordered, schema), schema, beside, told)
 
 
 def _not_in(column: str, values: Collection[str]) -> str:

@@ -48,7 +48,10 @@ def rebuild() -> int:
     with disk.only_one(lake.folder) as alone:
         if not alone:
             raise CannotStart("the lake is being brought up to date; next: try again when that has ended")
-        lake.clear()
+        try:
+            lake.clear()
+        except OSError as fault:
+            raise CannotStart(f"{lake.folder}: {fault}; next: look at it, remove it by hand") from None
     print("The lake is empty; next: POST /api/v1/analytics/run, or wait for ANALYTICS_CRON.")
     return 0
 

@@ -186,7 +186,7 @@ async def _make(context: Context, query: Named, scope: Scope, details: Details, 
     try:
         fresh = await lake_fresh.read(context, scope.forms)
     except (OSError, ValueError) as fault:
-        raise _unreadable(fault) from None
+        raise unreadable(fault) from None
     as_of = fresh.as_of if query.reads.isdisjoint(tables.TABLES) else fresh.lake_as_of
     basis = await asyncio.to_thread(_basis, run, fresh.rows)
     if kept is not None and kept.basis == basis:  # nothing has come since
@@ -208,11 +208,12 @@ async def _make(context: Context, query: Named, scope: Scope, details: Details, 
             what = "It needs more time or memory than a query has; ask about fewer forms or days."
             raise Unavailable(what, retry_after=60) from None
         except (engine.Fault, pa.ArrowException, OSError) as fault:
-            raise _unreadable(fault) from None
+            raise unreadable(fault) from None
     return _Kept(time.time(), as_of, run, basis, rows)
 
 
-def _unreadable(fault: Exception) -> Unavailable:
+def unreadable(fault: Exception) -> Unavailable:
+    """What whoever asks is told; the log has the fault."""
     log.error("the lake cannot be read", extra={"error": str(fault)[:500]})
     what = "The lake cannot be read; its operator is told why by ./scripts/appliance lake verify."
     return Unavailable(what, retry_after=60)

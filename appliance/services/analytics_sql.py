@@ -44,7 +44,10 @@ async def ask(context: Context, caller: Caller, asked: AskSql, form: Form) -> Fo
         raise Forbidden("Analysts and admins may write statements; the named queries are for everybody.")
     scope = await analytics.scope_of(context, caller, Asked(time_zone=asked.time_zone))
     scope = analytics.with_activity(scope, caller)
-    fresh = await lake_fresh.read(context, scope.forms)
+    try:
+        fresh = await lake_fresh.read(context, scope.forms)
+    except (OSError, ValueError) as fault:
+        raise analytics.unreadable(fault) from None
     question = Question(str(fresh.lake.folder), asked.sql, scope, SECONDS, ROWS, form)
     sent = msgspec.json.encode(question) + b"\n" + _stream(fresh.rows)
     async with children.Turn(_slots, _PATIENCE, "Another statement is being worked on; try again."):

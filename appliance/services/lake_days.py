@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.errors import NotFound
@@ -16,6 +15,7 @@ from appliance.services.context import Context
 from appliance.services.lake_tables import Place
 
 if TYPE_CHECKING:
+    from appliance.analytics.days import Spill
     from appliance.analytics.hot import Hot
     from appliance.analytics.lake import Period
 
@@ -37,13 +37,13 @@ class Writer:
         self.days = 0
         self.bytes = 0
 
-    async def write(self, spills: list[Path], without: Collection[str]) -> None:
+    async def write(self, spills: list[Spill], without: Collection[str]) -> None:
         """`without`: forms of which nothing stays but what the parts have."""
         from appliance.analytics import days
         from appliance.analytics.lake import named
 
         connection, lake = self._place.connection, self._place.lake
-        touched = await asyncio.to_thread(days.touched, connection, lake, spills)
+        touched = await asyncio.to_thread(days.touched, lake, spills)
         left = await asyncio.to_thread(days.of_forms, connection, lake, without)
         for period in sorted(touched | left):
             often = await asyncio.to_thread(days.often, connection, lake, period, spills, without)
@@ -61,7 +61,7 @@ class Writer:
         if not found:
             return 0
         often = {
-            month: await asyncio.to_thread(days.often_in, connection, days.together(files))
+            month: await asyncio.to_thread(days.often_among, connection, files)
             for month, files in found.items()
         }
         columns = {
@@ -75,7 +75,7 @@ class Writer:
         return len(found)
 
     async def _write(
-        self, period: Period, spills: list[Path], often: Collection[str], without: Collection[str]
+        self, period: Period, spills: list[Spill], often: Collection[str], without: Collection[str]
     ) -> None:
         from appliance.analytics import days
 

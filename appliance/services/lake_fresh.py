@@ -22,6 +22,9 @@ MOST = 10_000
 up to date instead, and until then an answer is as old as the lake.
 """
 
+BYTES = 32 * 2**20
+"""That they have at most: more would not fit into the memory of whoever asks."""
+
 
 class Fresh(NamedTuple):
     """The lake, and what it does not know."""
@@ -62,15 +65,18 @@ async def _read(
     if sum(one.upto - one.after for one in mine) > MOST:
         return None
     found: list[Document] = []
+    taken = 0
     for one in mine:
-        async for new in lake_reading.came(context, one):
+        async for new, size in lake_reading.came(context, one):
             found += new
+            if (taken := taken + size) > BYTES:
+                return None
     if state["changed"] is None:  # all is new
         return found
-    async for some in lake_reading.changed(context, state["changed"]):
+    async for some, size in lake_reading.changed(context, state["changed"]):
         found += [
             row for row in some if row["form_id"] not in gone and (forms is None or row["form_id"] in forms)
         ]
-        if len(found) > 2 * MOST:
+        if len(found) > 2 * MOST or (taken := taken + size) > BYTES:
             return None
     return found

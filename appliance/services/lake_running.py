@@ -169,14 +169,14 @@ class _Run:
         grown = await lake_reading.grown_since(self._context, self._state, taken.gone)
         total, done = sum(one.upto - one.after for one in grown), 0
         for one in grown:
-            async for rows in lake_reading.came(self._context, one):
+            async for rows, size in lake_reading.came(self._context, one):
                 self._context.space.check()
-                await taken.add(rows)
+                await taken.add(rows, size)
             done += one.upto - one.after
             told(done, total)
         if self._since is not None:
-            async for rows in changes.changed(db, self._since, lake_tables.soon(self._begun)):
-                await taken.add(rows)
+            async for rows, size in changes.changed(db, self._since, lake_tables.soon(self._begun)):
+                await taken.add(rows, size)
                 taken.changed += [row["_id"] for row in rows]
         return grown
 

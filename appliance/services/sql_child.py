@@ -90,6 +90,8 @@ def _answer(question: Question, stream: bytes) -> tuple[Told, bytes]:
         if isinstance(fault, duckdb.OutOfMemoryException) or _SPILL in str(fault):
             return _too_much_memory(), b""  # it may not put anything aside
         return Told(str(fault)[:1000]), b""
+    except (ValueError, OverflowError):
+        return Told("It gives a time that JSON has no words for; cast it to text: CAST(… AS VARCHAR)."), b""
     kept = rows[: question.rows]
     body = _csv(kept) if question.form == "csv" else msgspec.json.encode(kept)
     if len(body) > LARGEST:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import bson
 from pymongo import UpdateOne
 
 from appliance.stores import purged
-from appliance.stores.mongo import Database, Document, unsynced
+from appliance.stores.mongo import NAIVE, Database, Document, unsynced
 
 MOST = 2_000
 """Rows of one answer, more or less: the database has seconds for each."""
@@ -26,6 +27,8 @@ _WIDEST = dt.timedelta(days=4)
 _MARKED: Document = {"unlaked": True}
 _SHOWN = {"seq": 1, "open": 1, "taken": 1}
 
+Sized = tuple[list[Document], int]
+"""Documents, and how many bytes they were."""
 Read = Callable[[Document, int], Awaitable[list[Document]]]
 """By a condition on a moment, so many at most."""
 
@@ -94,14 +97,17 @@ async def settled(db: Database, forms: Sequence[Grown]) -> None:
         await unsynced(db.form_counters).bulk_write(changes, ordered=False)
 
 
-async def changed(db: Database, since: dt.datetime, until: dt.datetime) -> AsyncIterator[list[Document]]:
+async def changed(db: Database, since: dt.datetime, until: dt.datetime) -> AsyncIterator[Sized]:
     """Responses that were edited, deleted or purged between the two, as they are now, some at a time."""
     async for rows in between(lambda moment, most: _history(db, moment, most), since, until):
         ids = sorted({row["response_id"] for row in rows})
-        for first in range(0, len(ids), _AT_A_TIME):
-            yield await db.responses.find({"_id": {"$in": ids[first : first + _AT_A_TIME]}}).to_list()
+        for first in range(0, len(ids), _FEW):
+            query = {"_id": {"$in": ids[first : first + _FEW]}}
+            async for batch in db.responses.find_raw_batches(query):
+                raw: Any = batch  # the driver's types say that it is decoded
+                yield bson.decode_all(raw, NAIVE), len(raw)
     async for traces in between(lambda moment, most: purged.traces(db, moment, most), since, until):
-        yield [purged.as_deleted(trace) for trace in traces if not purged.is_form(trace)]
+        yield [purged.as_deleted(trace) for trace in traces if not purged.is_form(trace)], 0
 
 
 async def forms_purged(db: Database, since: dt.datetime, until: dt.datetime) -> set[str]:

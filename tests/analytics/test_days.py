@@ -51,7 +51,7 @@ def take(lake: Lake, connection: engine.Connection, changed: list[dict[str, Any]
         spills = [
             days.spilled(folder, [rows.table(changed[at : at + 7])], at) for at in range(0, len(changed), 7)
         ]
-        for period in sorted(days.touched(connection, lake, spills)):
+        for period in sorted(days.touched(lake, spills)):
             often = days.often(connection, lake, period, spills)
             days.write(connection, lake, period, spills, dict.fromkeys(often, COLUMNS))
 
@@ -59,8 +59,7 @@ def take(lake: Lake, connection: engine.Connection, changed: list[dict[str, Any]
 def join(lake: Lake, connection: engine.Connection, today: dt.date) -> None:
     found = months.due(lake, today)
     columns: dict[Any, Any] = {
-        month: dict.fromkeys(days.often_in(connection, days.together(files)), COLUMNS)
-        for month, files in found.items()
+        month: dict.fromkeys(days.often_among(connection, files), COLUMNS) for month, files in found.items()
     }
     if found:
         assert months.join(connection, lake, found, columns)

@@ -306,7 +306,7 @@ def filled(world: World, columns: tuple[hot.Hot, ...] = HOT) -> Iterator[Lake]:
         if world.old:
             with engine.opened(lake.folder) as connection, lake.working() as work:
                 spills = [days.spilled(work, [rows.table(world.old)], 0)]
-                for period in sorted(days.touched(connection, lake, spills)):
+                for period in sorted(days.touched(lake, spills)):
                     is_typed = period.first in world.typed
                     found_hot = dict.fromkeys(("f", "g'"), columns) if is_typed else {}
                     days.write(connection, lake, period, spills, found_hot)

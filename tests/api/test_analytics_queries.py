@@ -80,6 +80,21 @@ def test_a_choice_that_reads_as_no_number_spoils_none(cast: People) -> None:
     assert [(row["low"], row["high"], row["responses"]) for row in spread] == [(1, 2, 1), (2, 3, 1)]
 
 
+def test_what_came_since_the_run_is_not_held_when_it_is_too_large(cast: People) -> None:
+    """40 answers of a megabyte: the answer is as old as the lake until there was a run."""
+    elements = [{"type": "text", "name": "name"}, {"type": "comment", "name": "words"}]
+    form_id = str(create(cast.alice, definition={"elements": elements})["form_id"])
+    cast.alice.post(f"/api/v1/forms/{form_id}/publish").raise_for_status()
+    for _ in range(2):
+        assert submit(cast.alice, form_id, words="few").status_code == 201
+    ran(cast.admin)
+    for _ in range(40):
+        assert submit(cast.alice, form_id, words="w" * 950_000).status_code == 201
+    assert rows(ask(cast.alice, "daily", form_id))[0]["total"] == 2
+    ran(cast.admin)
+    assert rows(ask(cast.alice, "daily", form_id))[0]["total"] == 42
+
+
 def test_a_time_that_ends_before_it_begins_is_refused(cast: People, form_id: str) -> None:
     bounds = {"from": "2026-11-02T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
     answer = ask(cast.alice, "daily", form_id, **bounds)

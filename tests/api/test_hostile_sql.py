@@ -125,6 +125,11 @@ def test_what_is_no_select_is_refused(cast: People, secret: Secret) -> None:
     assert all_refused(cast.admin, hostile.read("refused", lake=str(secret.lake))[::3]) == []
 
 
+@pytest.mark.parametrize("sql", ["SELECT DATE 'infinity' AS d", "SELECT TIMESTAMPTZ '294246-01-01' AS t"])
+def test_a_time_that_json_has_no_words_for_is_said_to_be_one(cast: People, sql: str) -> None:
+    assert refused(cast.admin, Hostile("JSON has no words for", sql)) == ""
+
+
 def test_what_takes_too_much_is_stopped(cast: People) -> None:
     assert all_refused(cast.admin, hostile.read("stopped")) == []
 

@@ -182,7 +182,7 @@ def _from_memory(batches: list[bytes]) -> tuple[float, float]:
     """
     processes.spare_the_collector()
     with tempfile.TemporaryDirectory() as folder:
-        lake, parts, held, count = Lake(Path(folder)), list[Path](), list[pa.Table](), 0
+        lake, parts, held, count = Lake(Path(folder)), list[days.Spill](), list[pa.Table](), 0
         begun = time.process_time()
         for place, batch in enumerate(batches):
             documents: list[Document] = bson.decode_all(batch, NAIVE)
@@ -193,6 +193,6 @@ def _from_memory(batches: list[bytes]) -> tuple[float, float]:
                 held = []
         aside = time.process_time() - begun
         with engine.opened(Path(folder)) as connection:
-            for day in days.touched(connection, lake, parts):
+            for day in days.touched(lake, parts):
                 days.write(connection, lake, day, parts, {})
         return count / aside, count / (time.process_time() - begun)

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from appliance.analytics import answers, asking, days, hot, named
 from appliance.analytics.answers import Asked, Source
 from appliance.analytics.lake import Lake, day
+from appliance.analytics.rows import LAKE
 from appliance.analytics.tables import TABLES
 from appliance.domain.form import compile_definition
 from appliance.domain.survey_columns import survey_columns
@@ -110,7 +111,9 @@ def make(folder: Path, rows: int, analyzed: int) -> Lake:
             count = rows // DAYS + (place < rows % DAYS)
             made = _DAY.format(place=place, count=count, day=moment.isoformat())
             often = days.often_in(connection, made)
-            days.copy(connection, made, dict.fromkeys(often, hot.columns(_COLUMNS)), path)
+            batches = connection.sql(made).to_arrow_reader(10_000)
+            tables = (pa.Table.from_batches([batch]).cast(LAKE) for batch in batches)
+            days.copy(connection, tables, dict.fromkeys(often, hot.columns(_COLUMNS)), path)
         ids = f"SELECT response_id, form_id, created_at FROM read_parquet('{lake.pattern}') LIMIT {analyzed}"
         moods = "['positive', 'neutral', 'negative', 'unsure'][(1 + hash(response_id) % 4)::BIGINT]"
         results = connection.sql(
