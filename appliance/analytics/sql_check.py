@@ -70,6 +70,8 @@ def _parsed(sql: str) -> dict[str, Any]:
             raise _Fault("The statement is nested too deeply, or not text.") from None
     if told.get("error"):
         fault = told.get("error_message", "it cannot be read")
+        if "serialized" in fault:  # that is how DuckDB says that it is none
+            fault = "this is another kind of statement"
         raise _Fault(f"One SELECT is needed: {fault}", int(told.get("position", _NOWHERE)))
     if len(told["statements"]) != 1:
         raise _Fault("One SELECT is needed, and there are several statements.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,21 +64,38 @@ async def details(context: Context, query: Named, form_id: str | None, given: Ma
 
 def _question(form: _Form, needed: Parameter, name: str | None, faults: list[FieldError]) -> Question | None:
     found = None if name is None else form.questions.get(name)
-    if found is not None and found.kind in needed.takes:
+    if found is not None and _fits(found, needed):
         return found
-    fitting = [each.name for each in form.questions.values() if each.kind in needed.takes]
+    fitting = [each.name for each in form.questions.values() if _fits(each, needed)]
     more = f" and {len(fitting) - _TOLD} more" if len(fitting) > _TOLD else ""
     there = f"there are: {', '.join(fitting[:_TOLD])}{more}" if fitting else "the form has none"
     if name is None:
         what = "is needed"
     elif found is None:
         what = "no such question can be asked about"
+    elif found.kind in needed.takes:
+        what = "none of its choices is a number"
     else:
         what = f"it is one of kind {found.kind}"
     faults.append(
         FieldError(f"/{needed.name}", f"{what}; a question of kind {' or '.join(needed.takes)}: {there}")
     )
     return None
+
+
+def _fits(one: Question, needed: Parameter) -> bool:
+    """A query of numbers takes choices too, where some are."""
+    if one.kind != "choice" or "number" not in needed.takes or "boolean" in needed.takes:
+        return one.kind in needed.takes
+    choices = one.parts[0].column.choices
+    return not choices or any(map(_is_number, choices))  # without declared ones, any value may come
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 async def _form(context: Context, form_id: str) -> _Form:

@@ -107,6 +107,7 @@ def test_a_time_that_ends_before_it_begins_is_refused(cast: People, form_id: str
         ("choices", {}, {"/question": "is needed; "}),
         ("choices", {"question": "colour"}, {"/question": "there are: age, city, likes"}),
         ("numbers", {"question": "likes"}, {"/question": "it is one of kind choices; "}),
+        ("nps", {"question": "city"}, {"/question": "none of its choices is a number; "}),
         ("matrix", {"question": "city"}, {"/question": "the form has none"}),
         ("crosstab", {"question": "city"}, {"/by": "is needed"}),
         ("cohorts", {"period": "year"}, {"/period": "one of day, week, month"}),
