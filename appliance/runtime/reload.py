@@ -37,7 +37,7 @@ from appliance.clock import utc_now
 from appliance.courses import Phase
 from appliance.disk import RESERVE_BYTES, free_bytes, write_atomically, write_durably
 from appliance.errors import CannotStart
-from appliance.runtime import launch, preflight, rendering, waits
+from appliance.runtime import launch, preflight, programs, rendering, waits
 from appliance.runtime.control import Cancelled, Control, Failed, Program
 from appliance.settings import Found, Settings
 from appliance.tls import sources
@@ -177,7 +177,14 @@ class Reload(threading.Thread):
                 self._paths.reloading.unlink(missing_ok=True)
 
     def _replace_all(self) -> None:
-        found = [each for each in self._control.programs() if each.name not in LEFT_ALONE]
+        every = self._control.programs()
+        for store in (each for each in every if each.name in LEFT_ALONE and not each.runs):
+            if programs.stays_off(store.name, self.wanted.chosen) is None:  # what needs it would wait for it
+                raise Failed(
+                    f"nothing was touched: {store.name} does not run;"
+                    f" next: ./scripts/supervisorctl start {store.name}"
+                )
+        found = [each for each in every if each.name not in LEFT_ALONE]
         if self.only:
             found = [each for each in found if each.name == self.only]
         wanted = [program for program in found if self._is_wanted(program)]

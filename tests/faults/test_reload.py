@@ -447,6 +447,20 @@ def test_an_api_that_is_alone_is_not_touched(appliance: Running) -> None:
     assert {name for name in before if before[name] != after[name]} == {each[4:] for each in others}
 
 
+def test_without_redis_nothing_is_touched(appliance: Running) -> None:
+    """Whatever is started anew would wait for it."""
+    supervisorctl(appliance, "stop", "redis")
+    try:
+        before = pids(appliance)
+        ended = appliance_command("reload", data=appliance.paths.data)
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        assert "nothing was touched: redis does not run" in ended.stderr + ended.stdout
+        assert "next: ./scripts/supervisorctl start redis" in ended.stderr + ended.stdout
+        assert pids(appliance) == before
+    finally:
+        supervisorctl(appliance, "start", "redis")
+
+
 def test_without_an_appliance_the_command_says_so(tmp_path: Path) -> None:
     told = appliance_command("reload", data=tmp_path / "nothing")
     assert told.returncode == 2
