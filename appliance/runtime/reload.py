@@ -26,7 +26,7 @@ import re
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -178,12 +178,7 @@ class Reload(threading.Thread):
 
     def _replace_all(self) -> None:
         every = self._control.programs()
-        for store in (each for each in every if each.name in LEFT_ALONE and not each.runs):
-            if programs.stays_off(store.name, self.wanted.chosen) is None:  # what needs it would wait for it
-                raise Failed(
-                    f"nothing was touched: {store.name} does not run;"
-                    f" next: ./scripts/supervisorctl start {store.name}"
-                )
+        self._check_stores(every)
         found = [each for each in every if each.name not in LEFT_ALONE]
         if self.only:
             found = [each for each in found if each.name == self.only]
@@ -203,6 +198,13 @@ class Reload(threading.Thread):
         for program in running:
             if program.name == "nginx":
                 self._reload_nginx(program)
+
+    def _check_stores(self, every: Sequence[Program]) -> None:
+        """What is started anew would wait for one that is stopped."""
+        for store in (each for each in every if each.name in LEFT_ALONE and not each.runs):
+            if programs.stays_off(store.name, self.wanted.settings) is None:
+                next_command = f"./scripts/supervisorctl start {store.name}"
+                raise Failed(f"nothing was touched: {store.name} does not run; next: {next_command}")
 
     def _is_wanted(self, program: Program) -> bool:
         """It runs, or should: it ended by itself, and nobody has told the guardian to leave it."""
