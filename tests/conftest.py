@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from appliance import addresses
 from tests import mailbox as mailboxes
@@ -15,7 +16,6 @@ from tests.people import People
 from tests.running import Running, running
 from tests.runtime.servers import free_ports
 
-API = Path(__file__).with_name("api")
 LAST = (
     "/ai/",
     "/test_ai.py",
@@ -29,14 +29,21 @@ LAST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks models comes last: until then scripts/ai has built what runs them.
-
-    scripts/test runs two halves side by side, so that two tests that kill, fill or install never meet.
-    """
+    """What asks models comes last: until then scripts/ai has built what runs them."""
     items.sort(key=lambda item: any(part in item.nodeid for part in LAST))
-    for item in items:
-        half = "api" if item.path.is_relative_to(API) else "rest"
-        item.add_marker(pytest.mark.xdist_group(half))
+
+
+class Halves(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+    """Two side by side: what talks to a running appliance, and all that kills, fills or installs, of which no
+    two tests meet so.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "api" if nodeid.startswith("tests/api/") else "rest"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves:
+    return Halves(config, log)
 
 
 @pytest.fixture(scope="session")
