@@ -52,7 +52,8 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
             "--log-format=json", listens,
         ]  # fmt: skip
     supervisor = f"--collector.supervisord.url=unix://{paths.supervisor_socket}"
-    return ["--collector.supervisord", supervisor, "--log.format=json", listens]
+    # A machine without systemd, such as a container, would have an error of it logged at each scrape.
+    return ["--collector.supervisord", supervisor, "--no-collector.systemd", "--log.format=json", listens]
 
 
 def environment(name: str) -> dict[str, str]:
