@@ -470,7 +470,7 @@ class Settings:
         "ALERT_WATCHDOG_URL",
         None,
         _web_address,
-        "a dead man's switch: called every five minutes, so that its silence is what tells",
+        "a dead man's switch: called about every five minutes, so that its silence is what tells",
         secret=True,
     )
     egress_allow: tuple[str, ...] = _row(
