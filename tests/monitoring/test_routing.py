@@ -20,8 +20,8 @@ import pytest
 
 from appliance import addresses, settings
 from appliance.addresses import Paths
-from appliance.errors import SettingError
-from appliance.runtime import launch, monitoring, preflight, routing
+from appliance.errors import CannotStart, SettingError
+from appliance.runtime import launch, monitoring, preflight, reload, routing
 from appliance.settings import Settings
 from tests.mailbox import mailbox
 from tests.runtime.servers import free_port, program, until
@@ -295,6 +295,21 @@ def test_mail_servers_that_alertmanager_cannot_speak_with_are_told(
     assert (faults == []) == is_taken
     assert all(fault.startswith("SMTP_URL: ") and "; next: " in fault for fault in faults)
     assert list(preflight.find_alert_faults(load(tmp_path, SMTP_URL=url))) == [], "our own mail does"
+
+
+def test_a_reload_takes_nothing_that_alertmanager_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = load(tmp_path)
+    for name, value in {
+        "APPLIANCE_DATA": str(tmp_path),
+        "APPLIANCE_DOTENV": "/nonexistent",
+        "ALERT_EMAIL": "a@b.test",
+        "SMTP_URL": "smtps://mail.test:2465",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CannotStart, match="SMTP_URL: Alertmanager sends by smtps:// to port 465 alone"):
+        reload.prepare(running, settings.held())
 
 
 def test_the_switch_hears_about_every_five_minutes(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_model_that_cannot_be_used_is_told(data: Path, tmp_path: Path) -> None
 def test_whether_an_alert_would_reach_anybody(
     data: Path, given: dict[str, str], severity: str, words: str
 ) -> None:
-    ((told, meaning),) = found(examine(data, **given), "alerts")
+    ((told, meaning),) = found(examine(data, None, dt.timedelta(), **given), "alerts")
     assert told == severity and words in meaning
 
 
