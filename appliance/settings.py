@@ -186,9 +186,30 @@ def _mail_addresses(value: str) -> tuple[str, ...]:
 
 
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address such as https://host/path is needed")
+    """As Go's URLs are, too: Alertmanager refuses its whole configuration for one that it cannot read."""
+    found = re.fullmatch(
+        r"https?://([\w.~!$&()*+,;=:%-]*@)?([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}))?([/?#][!-~]*)?",
+        value,
+        re.ASCII | re.IGNORECASE,
+    )
+    if not found:
+        raise ValueError(
+            "an address such as https://host/path is needed, other characters than ASCII's written as %C3%A4"
+        )
+    if found[4] and not 1 <= int(found[4]) <= 65535:
+        raise ValueError("a port from 1 to 65535 is needed")
+    if found[2].startswith("["):
+        ipaddress.IPv6Address(found[2].strip("[]"))
+    if re.search(r"%(?![0-9A-Fa-f]{2})", value):
+        raise ValueError("a % begins an escape such as %20; a % itself is %25")
+    if bad := sorted(set("\"'\\<>^`{|}") & set(value)):
+        raise ValueError(f"{' '.join(bad)} must be escaped, as %{ord(bad[0]):02X}")
+    return value
+
+
+def _integration_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", value):
+        raise ValueError("a key of letters and digits is needed, as PagerDuty's page shows it")
     return value
 
 
@@ -428,7 +449,7 @@ class Settings:
     alert_pagerduty_key: str | None = _row(
         "ALERT_PAGERDUTY_KEY",
         None,
-        str,
+        _integration_key,
         "the integration key of a PagerDuty service (Events API v2) that hears of critical ones",
         secret=True,
     )
@@ -449,7 +470,7 @@ class Settings:
         "ALERT_WATCHDOG_URL",
         None,
         _web_address,
-        "a dead man's switch: called every five minutes, so that its silence is what tells",
+        "a dead man's switch: called about every five minutes, so that its silence is what tells",
         secret=True,
     )
     egress_allow: tuple[str, ...] = _row(

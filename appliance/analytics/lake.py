@@ -77,6 +77,7 @@ class Lake:
         """What is to be `responses`, as long as it is made (`months`)."""
         self._state = folder / "state.json"
         self._last = folder / "last.json"
+        self._due = folder / "due.json"
 
     @property
     def pattern(self) -> str:
@@ -147,6 +148,17 @@ class Lake:
     def tell(self, numbers: dict[str, float]) -> None:
         """Of the run that has ended."""
         disk.write_durably(self._last, _json(numbers))
+
+    def due(self) -> float | None:
+        """The last of its times that has come, in seconds since 1970; None before the first one."""
+        try:
+            found: float = json.loads(self._due.read_bytes())["at"]
+        except FileNotFoundError:
+            return None
+        return found
+
+    def note_due(self, at: float) -> None:
+        disk.write_durably(self._due, _json({"at": at}))
 
     @contextmanager
     def working(self) -> Iterator[Path]:

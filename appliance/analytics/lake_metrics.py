@@ -1,4 +1,4 @@
-"""What Prometheus is told of the lake: what its last run has left in the lake's folder."""
+"""What Prometheus is told of the lake: what its last run has left in its folder, and when one was due."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from appliance.analytics.lake import Lake
 
 _GAUGES = {
+    "due_timestamp_seconds": "The last time that ANALYTICS_CRON named",
     "as_of_timestamp_seconds": "What was submitted before this moment is in the lake",
     "drift_responses": "Responses that are not in the lake as the database has them, by the last run",
     "run_seconds": "How long the last run took",
@@ -20,7 +21,7 @@ _GAUGES = {
 
 
 class LakeCollector(Collector):
-    """Reads a file at each scrape; tells nothing before the first run."""
+    """Reads two files at each scrape; tells nothing of a run before the first one."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -30,9 +31,11 @@ class LakeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from _metrics(self._lake.last_run())
-        except (OSError, ValueError):
+            due = self._lake.due()
+            told = self._lake.last_run()
+        except (OSError, ValueError, KeyError, TypeError):
             return
+        yield from _metrics(told if due is None else {**told, "due_timestamp_seconds": due})
 
 
 def _metrics(numbers: Mapping[str, float]) -> Iterator[Metric]:

@@ -15,7 +15,7 @@ LEVELS = ("debug", "info", "warning", "error")
 _CRASH = re.compile(r"Traceback \(most recent call last\):|Fatal Python error: |thread '.*' panicked at ")
 """What a runtime writes by itself, so without a level, when a program fails."""
 # Fields that the line's head already tells, or that every line has.
-_HEAD = frozenset({"time", "level", "program", "message", "logger"})
+_HEAD = frozenset({"time", "ts", "level", "program", "message", "msg", "logger"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,10 @@ def _fields(text: str) -> dict[str, Any]:
 
 
 def as_json_line(line: Line) -> str:
-    if line.fields:
-        return json.dumps({"program": line.program, **line.fields})
     level = {} if line.level is None else {"level": line.level}
+    if line.fields:
+        time = {} if "time" in line.fields else {"time": _rfc3339(line.at)}
+        return json.dumps({**time, "program": line.program, **line.fields, **level})
     return json.dumps({"time": _rfc3339(line.at), **level, "program": line.program, "message": line.text})
 
 
@@ -111,10 +112,11 @@ def _rfc3339(at: float) -> str:
 def as_text(line: Line) -> str:
     """For people: time in UTC, program, level, message, then the other fields."""
     head = f"{_rfc3339(line.at)} {line.program:<14}"
-    if "message" not in line.fields and "level" not in line.fields:
-        return f"{head} {_pairs(line.fields) if line.fields else line.text}"
     fields = line.fields
-    return f"{head} {fields.get('level', 'info')!s:<7} {fields.get('message', '')} {_pairs(fields)}".rstrip()
+    if not fields.keys() & {"message", "msg", "level"}:
+        return f"{head} {_pairs(fields) if fields else line.text}"
+    message = fields.get("message", fields.get("msg", ""))
+    return f"{head} {line.level or 'info':<7} {message} {_pairs(fields)}".rstrip()
 
 
 def _pairs(fields: dict[str, Any]) -> str:

@@ -21,10 +21,14 @@ _GRAVE = {
     "W": "warning", "E": "error", "F": "critical",
 }  # fmt: skip
 """nginx's words and mongod's letters. supervisord calls CRIT, and redis `#`, what is so at each start."""
+_SAID_LOUDLY = re.compile(r"Loaded \d+ entries from ")
+"""redis-exporter calls it an error that it has read its passwords."""
 
 
 def find_level(text: str, fields: dict[str, Any]) -> str | None:
     """None where the line names none."""
+    if _SAID_LOUDLY.match(str(fields.get("msg", ""))):
+        return "info"
     found = _NGINX.match(text)
     word = found[1] if found else fields.get("level", fields.get("s"))
     return _GRAVE.get(word, word) if isinstance(word, str) else None
@@ -32,7 +36,7 @@ def find_level(text: str, fields: dict[str, Any]) -> str | None:
 
 def find_time(text: str, fields: dict[str, Any]) -> float | None:
     """Seconds since 1970, or None where the line names no time."""
-    stamp = fields.get("time", fields.get("t"))
+    stamp = fields.get("time", fields.get("ts", fields.get("t")))  # ours; Prometheus's programs; mongod
     if isinstance(stamp, dict):
         stamp = stamp.get("$date")  # mongod
     if isinstance(stamp, str):

@@ -36,13 +36,13 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
             f"--storage.tsdb.path={paths.prometheus / 'series'}",
             f"--storage.tsdb.retention.time={KEPT}", f"--storage.tsdb.retention.size={KEPT_BYTES}",
             "--storage.tsdb.wal-compression", "--query.max-concurrency=4", "--query.timeout=30s",
-            "--query.max-samples=5000000", "--log.format=json", listens,
+            "--query.max-samples=5000000", "--log.format=json", _page(settings, name), listens,
         ]  # fmt: skip
     if name == "alertmanager":
         return [
-            f"--config.file={_written(paths, 'alertmanager', routing.alertmanager(settings))}",
+            f"--config.file={routing.write(settings, paths.run)}",
             f"--storage.path={paths.prometheus / 'alertmanager'}", "--cluster.listen-address=",
-            "--log.format=json", listens,
+            "--log.format=json", _page(settings, name), listens,
         ]  # fmt: skip
     if name == "redis-exporter":
         passwords = {addresses.redis_place(settings): addresses.redis_secret(settings)}
@@ -52,7 +52,13 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
             "--log-format=json", listens,
         ]  # fmt: skip
     supervisor = f"--collector.supervisord.url=unix://{paths.supervisor_socket}"
-    return ["--collector.supervisord", supervisor, "--log.format=json", listens]
+    # A machine without systemd, such as a container, would have an error of it logged at each scrape.
+    return ["--collector.supervisord", supervisor, "--no-collector.systemd", "--log.format=json", listens]
+
+
+def _page(settings: Settings, name: str) -> str:
+    """What its links begin with: by itself it takes the machine's name, where nobody reaches it."""
+    return f"--web.external-url=http://127.0.0.1:{addresses.inner_port(settings, name)}"
 
 
 def environment(name: str) -> dict[str, str]:
@@ -71,7 +77,12 @@ def _prometheus(settings: Settings) -> dict[str, Any]:
         **{name: addresses.inner_port(settings, name) for name in PROGRAMS},
     }
     return {
-        "global": {"scrape_interval": EVERY, "evaluation_interval": EVERY, "scrape_timeout": "10s"},
+        "global": {
+            "scrape_interval": EVERY,
+            "evaluation_interval": EVERY,
+            "scrape_timeout": "10s",
+            "external_labels": {"host": routing.host()},
+        },
         "rule_files": [str(HOME / "deploy" / "prometheus" / "*.rules.yml")],
         "alerting": {"alertmanagers": [{"static_configs": [_at(targets["alertmanager"])]}]},
         "scrape_configs": [

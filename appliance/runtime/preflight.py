@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import resource
 import shlex
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +19,7 @@ from appliance import addresses
 from appliance.addresses import Paths
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
-from appliance.runtime import launch, mongo, monitoring, ownership, place
+from appliance.runtime import launch, mongo, monitoring, ownership, place, routing
 from appliance.settings import Settings
 from appliance.tls import sources
 
@@ -54,6 +57,7 @@ def find_faults(settings: Settings) -> list[str]:
         *_ports(settings),
         *_outside_servers(settings),
         *_certificate(settings),
+        *find_alert_faults(settings),
         *_programs(settings),
         *_open_files(),
     ]
@@ -181,6 +185,34 @@ def _certificate(settings: Settings) -> Iterator[str]:
             sources.offer(settings, utc_now())
         except CannotStart as fault:
             yield str(fault)
+
+
+def find_alert_faults(settings: Settings) -> Iterator[str]:
+    """Whether Alertmanager takes what is made of the settings: else nobody would be told that it does not."""
+    if not settings.monitoring:
+        return
+    if faults := list(routing.find_faults(settings)):
+        yield from faults
+        return
+    try:
+        amtool = launch.which("amtool")
+    except CannotStart:
+        return  # it comes with Alertmanager, whose absence is told
+    config = json.dumps(routing.alertmanager(settings, Paths(settings.data).run))
+    try:
+        told = subprocess.run(
+            [amtool, "check-config"], input=config, capture_output=True, text=True, timeout=30, check=False
+        )
+    except subprocess.TimeoutExpired:
+        yield "amtool check-config did not end within 30 s; next: ./scripts/up again"
+        return
+    if told.returncode != 0:
+        # What it quotes may be a secret.
+        words = re.sub(r'"(\\.|[^"\\])*"', '"…"', " ".join(told.stdout.split()).partition("FAILED: ")[2])
+        yield (
+            f"Alertmanager refuses what is made of ALERT_… and SMTP_URL: {words or 'amtool fails'};"
+            " next: correct them (docs/alerts.md), then ./scripts/appliance reload"
+        )
 
 
 def _programs(settings: Settings) -> Iterator[str]:

@@ -94,6 +94,8 @@ def prepare(running: Settings, held: Mapping[str, Found]) -> Wanted:
             )
     if faults := preflight.find_door_faults(chosen, running):
         raise CannotStart("\n".join(faults))
+    if faults := list(preflight.find_alert_faults(chosen)):
+        raise CannotStart("\n".join(faults))
     offered = sources.offer(chosen, utc_now())
     text = judge(chosen, offered)
     differing = [

@@ -5,36 +5,82 @@
     critical  the same, PagerDuty, and the webhook for text messages
     Watchdog  the dead man's switch alone
 
-What is not set is left out. The configuration holds secrets, so its file is the appliance's alone.
+What is not set is left out. Secrets lie in files of their own, as far as Alertmanager 0.25 reads them from
+there; the addresses of webhooks it does not, so its configuration is the appliance's alone too.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from appliance.disk import write_atomically
 from appliance.settings import Settings
 
 GROUP_WAIT = "30s"
 """From a group's first alert to the message: those that come with it are in the same one."""
 REPEAT = "4h"
 """From one message to the next of what still is."""
-_WATCHDOG = "5m"
-_TEXT = "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ end }}"
+_OFTEN = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "4m"}
+"""For the switch: looked at each minute, told again once four have passed, so every five at the latest."""
+_TEXT = (
+    '{{ range .Alerts }}{{ if eq .Status "resolved" }}Over: {{ end }}{{ .Annotations.summary }}'
+    " (HOST, {{ .Labels.severity }})\nNext: {{ .Annotations.next }}\n{{ end }}"
+)
+_TITLE = "[{{ .Status }}] {{ .CommonLabels.alertname }} on HOST ({{ .CommonLabels.severity }})"
 
 Json = dict[str, Any]
 
 
-def alertmanager(settings: Settings) -> Json:
-    people = _mail(settings) | _slack(settings)
+def host() -> str:
+    """What this machine is called in messages: a name that no template reads as something else."""
+    return re.sub(r"[^A-Za-z0-9.-]", "", socket.gethostname()) or "localhost"
+
+
+def write(settings: Settings, folder: Path) -> Path:
+    """The configuration and the files with secrets that it names; mode 0600."""
+    secrets = _secrets(settings)
+    for name in ("slack_url", "pagerduty_key", "smtp_password"):
+        path = _secret(folder, name)
+        if secret := secrets.get(name):
+            write_atomically(path, secret)
+        else:
+            path.unlink(missing_ok=True)
+    path = folder / "alertmanager.json"
+    write_atomically(path, json.dumps(alertmanager(settings, folder), indent=2))
+    return path
+
+
+def find_faults(settings: Settings) -> Iterator[str]:
+    """What our own mail can do and Alertmanager cannot, which must not be found out by an alert."""
+    if not settings.smtp_url or not settings.alert_email:
+        return
+    server = urlsplit(settings.smtp_url)
+    hint = "next: smtps://HOST (port 465) or smtp://HOST:587 (STARTTLS); or unset ALERT_EMAIL"
+    if server.scheme == "smtps" and server.port not in (None, 465):
+        yield (
+            f"SMTP_URL: Alertmanager sends by smtps:// to port 465 alone, not to {server.port}, so no mail"
+            f" would come to ALERT_EMAIL; {hint}"
+        )
+    if server.scheme == "smtp" and server.port == 465:
+        yield f"SMTP_URL: port 465 speaks TLS from the first byte, which is smtps://, not smtp://; {hint}"
+
+
+def alertmanager(settings: Settings, folder: Path) -> Json:
+    """`folder` has the files that it names."""
+    people = _mail(settings, folder) | _slack(settings, folder)
     receivers = {
         "nobody": {},
         "warning": people,
-        "critical": people | _pagerduty(settings) | _webhook(settings.alert_sms_url),
+        "critical": people | _pagerduty(settings, folder) | _webhook(settings.alert_sms_url),
         "watchdog": _webhook(settings.alert_watchdog_url),
     }
-    often = {"group_wait": "0s", "group_interval": _WATCHDOG, "repeat_interval": _WATCHDOG}
     return {
         "route": {
             "receiver": "nobody",
@@ -43,27 +89,43 @@ def alertmanager(settings: Settings) -> Json:
             "group_interval": "5m",
             "repeat_interval": REPEAT,
             "routes": [
-                {"matchers": ['alertname="Watchdog"'], "receiver": "watchdog", **often},
+                {"matchers": ['alertname="Watchdog"'], "receiver": "watchdog", **_OFTEN},
                 {"matchers": ['severity="critical"'], "receiver": "critical"},
                 {"matchers": ['severity="warning"'], "receiver": "warning"},
             ],
         },
         "inhibit_rules": [
-            {
-                "source_matchers": ['severity="critical"'],
-                "target_matchers": ['severity=~"warning|info"'],
-                "equal": ["alertname"],
-            },
-            {
-                "source_matchers": ['alertname="RedisDown"'],
-                "target_matchers": ['alertname=~"QueueStuck|EndingsUnsettled|RedisMemory"'],
-            },
+            _silences("RedisDown", 'alertname=~"QueueStuck|EndingsUnsettled|RedisMemory"'),
+            # A scheduler that waits for Redis tells nothing.
+            _silences("RedisDown", 'alertname=~"TargetDown|MetricsAbsent"', 'job="appliance"'),
+            _silences("CertificateEnds", 'alertname="CertificateExpires"'),
         ],
         "receivers": [{"name": name, **configs} for name, configs in receivers.items()],
     }
 
 
-def _mail(settings: Settings) -> Json:
+def _silences(source: str, *target: str) -> Json:
+    return {"source_matchers": [f'alertname="{source}"'], "target_matchers": list(target)}
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    password = unquote(urlsplit(settings.smtp_url or "").password or "") if settings.alert_email else ""
+    return {
+        "slack_url": settings.alert_slack_url or "",
+        "pagerduty_key": settings.alert_pagerduty_key or "",
+        "smtp_password": password,
+    }
+
+
+def _secret(folder: Path, name: str) -> Path:
+    return folder / f"alertmanager.{name}"
+
+
+def _named(template: str) -> str:
+    return template.replace("HOST", host())
+
+
+def _mail(settings: Settings, folder: Path) -> Json:
     if not settings.smtp_url or not settings.alert_email:
         return {}
     server = urlsplit(settings.smtp_url)
@@ -74,33 +136,44 @@ def _mail(settings: Settings) -> Json:
         # Alertmanager speaks TLS from the first byte on port 465 alone, and by STARTTLS where it is told to.
         "require_tls": port != 465 and not _is_this_machine(server.hostname or ""),
         "send_resolved": True,
-        "headers": {"Subject": "[{{ .Status }}] {{ .CommonLabels.alertname }}"},
-        "text": _TEXT,
+        "headers": {"Subject": _named(_TITLE)},
+        "text": _named(_TEXT),
         "html": "",
     }
     if server.username:
-        about |= {
-            "auth_username": unquote(server.username),
-            "auth_password": unquote(server.password or ""),
-        }
+        about["auth_username"] = unquote(server.username)
+        if server.password:
+            about["auth_password_file"] = str(_secret(folder, "smtp_password"))
     return {"email_configs": [{"to": address, **about} for address in settings.alert_email]}
 
 
-def _slack(settings: Settings) -> Json:
+def _slack(settings: Settings, folder: Path) -> Json:
     if not settings.alert_slack_url:
         return {}
-    title = "[{{ .Status }}] {{ .CommonLabels.alertname }}"
-    about = {"api_url": settings.alert_slack_url, "send_resolved": True, "title": title, "text": _TEXT}
+    about = {
+        "api_url_file": str(_secret(folder, "slack_url")),
+        "send_resolved": True,
+        "title": _named(_TITLE),
+        "title_link": "",  # it would lead to this machine's loopback, and Debian's Alertmanager has no page
+        "fallback": _named(_TITLE),
+        "text": _named(_TEXT),
+    }
     return {"slack_configs": [about]}
 
 
-def _pagerduty(settings: Settings) -> Json:
+def _pagerduty(settings: Settings, folder: Path) -> Json:
     if not settings.alert_pagerduty_key:
         return {}
     about = {
-        "routing_key": settings.alert_pagerduty_key,
+        "routing_key_file": str(_secret(folder, "pagerduty_key")),
         "url": settings.alert_pagerduty_url,
-        "description": "{{ .CommonAnnotations.summary }}",
+        "client": host(),
+        "client_url": "",
+        "description": _named("HOST: {{ range .Alerts }}{{ .Annotations.summary }}. {{ end }}"),
+        "details": {
+            **{kind: "{{ .Alerts." + kind.title() + " | len }}" for kind in ("firing", "resolved")},
+            "text": _named(_TEXT),
+        },
         "severity": "critical",
     }
     return {"pagerduty_configs": [about]}

@@ -14,6 +14,8 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from appliance import logs
+from appliance.addresses import Paths
+from appliance.analytics.lake import Lake
 from appliance.clock import Clock, last_tick, rfc3339
 from appliance.errors import Conflict, Problem
 from appliance.services import lake_running
@@ -66,6 +68,8 @@ class Doing:
             self._last = await cron.last(context.db, "analytics", now)
         tick = last_tick(context.settings.analytics_cron, context.settings.analytics_time_zone, now)
         if tick > self._last:
+            # First, so that one who dies here is not taken for one who had nothing to do.
+            await asyncio.to_thread(Lake(Paths(context.settings.data).lake).note_due, tick.timestamp())
             await lake_runs.ask(context.db, f"cron:{rfc3339(tick)}", now)
             await cron.moved(context.db, "analytics", tick)
             self._last = tick

@@ -22,6 +22,7 @@ class CertificateCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         yield _expiry(0.0)
+        yield _lifetime(0.0)
         yield _failing(is_failing=False)
 
     def collect(self) -> Iterator[Metric]:
@@ -29,6 +30,7 @@ class CertificateCollector(Collector):
         served = sources.read(paths)
         if served is not None:
             yield _expiry(served.pair.ends.timestamp())
+            yield _lifetime(served.pair.lifetime.total_seconds())
         state = certificates.find_state(self._settings)
         yield _failing(is_failing=bool(record.find(paths) or (state and state.fault)))
 
@@ -38,6 +40,14 @@ def _expiry(at: float) -> Metric:
         "appliance_tls_certificate_expiry_timestamp_seconds",
         "When the certificate that HTTPS is served with expires",
         value=at,
+    )
+
+
+def _lifetime(seconds: float) -> Metric:
+    return GaugeMetricFamily(
+        "appliance_tls_certificate_lifetime_seconds",
+        "From its begin to its end",
+        value=seconds,
     )
 
 

@@ -12,8 +12,10 @@ from appliance.addresses import Paths
 from appliance.analytics.lake import Lake
 from appliance.analytics.lake_metrics import LakeCollector
 from appliance.backups.course_metrics import BackupCollector
+from appliance.clock import utc_now
 from appliance.queue.engine import connect
 from appliance.queue.metrics import QueueCollector
+from appliance.services import backups
 from appliance.settings import Settings
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
@@ -32,7 +34,9 @@ def exporting(asked: Settings) -> Iterator[None]:
     registry.register(TallyCollector(redis))
     registry.register(AiCollector(redis))
     registry.register(LakeCollector(Lake(Paths(asked.data).lake)))
-    registry.register(BackupCollector(Paths(asked.data).backups))
+    registry.register(
+        BackupCollector(Paths(asked.data).backups, lambda kind: backups.is_missing(asked, kind, utc_now()))
+    )
     registry.register(CertificateCollector(asked))
     registry.register(SecretCollector(asked))
     port = addresses.metrics_port(asked)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import random
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance import settings
-from appliance.runtime import launch, monitoring, routing
+from appliance import addresses, settings
+from appliance.addresses import Paths
+from appliance.errors import CannotStart, SettingError
+from appliance.runtime import launch, monitoring, preflight, reload, routing
+from appliance.settings import Settings
 from tests.mailbox import mailbox
 from tests.runtime.servers import free_port, program, until
 
@@ -65,18 +70,19 @@ class Receiver:
 @contextmanager
 def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
     """With the product's configuration, but that groups do not wait."""
-    chosen = settings.load({"APPLIANCE_DATA": str(tmp_path), **environ}, dotenv=Path("/nonexistent"))
-    made = routing.alertmanager(chosen)
-    made["route"] |= {"group_wait": "1s", "group_interval": "1s"}
-    config = tmp_path / "alertmanager.json"
-    config.write_text(json.dumps(made))
-    port = free_port()
+    given = {"APPLIANCE_DATA": str(tmp_path), "APPLIANCE_PORT_BASE": str(free_port()), **environ}
+    chosen = settings.load(given, dotenv=Path("/nonexistent"))
+    paths = Paths(chosen.data)
+    paths.run.mkdir()
     command = [
-        launch.which(monitoring.BINARIES["alertmanager"]), f"--config.file={config}",
-        f"--storage.path={tmp_path / 'kept'}", f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=", "--log.level=error",
+        launch.which(monitoring.BINARIES["alertmanager"]),
+        *monitoring.command("alertmanager", chosen, paths), "--log.level=error",
     ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
+    config = paths.run / "alertmanager.json"
+    made = json.loads(config.read_text())
+    made["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+    config.write_text(json.dumps(made))
+    url = f"http://127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
     with program(command, dict(os.environ)):
         until(lambda: _answers(url), 15, "Alertmanager answers")
         yield url
@@ -93,7 +99,10 @@ def fire(url: str, name: str, severity: str, *, over: bool = False, **labels: st
     now = dt.datetime.now(dt.UTC)
     alert: dict[str, Any] = {
         "labels": {"alertname": name, "severity": severity, **labels},
-        "annotations": {"summary": f"{name} it is"},
+        "annotations": {
+            "summary": " ".join([name, *labels.values(), "it is"]),
+            "next": f"./scripts/appliance mend {name}",
+        },
         "startsAt": (now - dt.timedelta(seconds=5)).isoformat(),
     }
     if over:
@@ -134,15 +143,24 @@ def test_each_severity_reaches_whom_it_should(tmp_path: Path, receiver: Receiver
         until(lambda: "/sms" in receiver.paths("resolved"), 30, "its end is told")
     told = [body for path, body in receiver.taken if path == "/slack"]
     assert not [body for body in told if "Quiet" in json.dumps(body) or "Watchdog" in json.dumps(body)]
+    host = routing.host()
     (first, *_), (page, *_) = told, [body for path, body in receiver.taken if path == "/pagerduty"]
-    assert "DiskFillsUp it is" in json.dumps(first)
-    assert page["routing_key"] == "k" * 32 and page["payload"]["summary"] == "RedisDown it is"
+    text = f"DiskFillsUp it is ({host}, warning)\nNext: ./scripts/appliance mend DiskFillsUp\n"
+    assert first["attachments"][0]["text"] == text
+    assert page["routing_key"] == "k" * 32 and page["client"] == host
+    assert page["payload"]["summary"].strip() == f"{host}: RedisDown it is."
+    assert "Next: ./scripts/appliance mend RedisDown" in page["payload"]["custom_details"]["text"]
     assert [letter.message["Subject"] for letter in mail.all()][:2] == [
-        "[firing] DiskFillsUp",
-        "[firing] RedisDown",
+        f"[firing] DiskFillsUp on {host} (warning)",
+        f"[firing] RedisDown on {host} (critical)",
     ]
     body = mail.all()[0].message.get_body(("plain",))
-    assert body is not None and "DiskFillsUp it is" in body.get_content()
+    assert body is not None and body.get_content().splitlines() == text.splitlines()
+    sms = next(body for path, body in receiver.taken if path == "/sms")
+    assert sms["commonAnnotations"]["next"] == "./scripts/appliance mend RedisDown"
+    assert sms["externalURL"].startswith("http://127.0.0.1:")
+    links = [body for path, body in receiver.taken if path in ("/slack", "/pagerduty")]
+    assert "http" not in json.dumps(links), "nobody else reaches this machine's loopback"
 
 
 def test_what_follows_from_redis_is_not_told_beside_it(tmp_path: Path, receiver: Receiver) -> None:
@@ -150,17 +168,26 @@ def test_what_follows_from_redis_is_not_told_beside_it(tmp_path: Path, receiver:
         fire(url, "RedisDown", "critical")
         until(lambda: "/sms" in receiver.paths(), 30, "Redis is told of")
         fire(url, "QueueStuck", "critical", queue="high")
+        fire(url, "TargetDown", "warning", job="appliance")
+        fire(url, "TargetDown", "warning", job="node-exporter")
+        told = "TargetDown node-exporter it is"
+        until(lambda: told in json.dumps(receiver.taken), 30, "another target is told of")
         fire(url, "OutOfMemoryKill", "critical")
         until(lambda: "OutOfMemoryKill" in json.dumps(receiver.taken), 30, "what does not follow is told of")
-    assert "QueueStuck" not in json.dumps(receiver.taken)
+    labels = [each["labels"] for path, body in receiver.taken if path == "/sms" for each in body["alerts"]]
+    assert "QueueStuck" not in {each["alertname"] for each in labels}
+    letters = [
+        part.get_content() for each in mail.all() if (part := each.message.get_body(("plain",))) is not None
+    ]
+    assert not [text for text in letters if "TargetDown appliance" in text]
+    assert "TargetDown appliance" not in json.dumps(receiver.taken)
 
 
 @pytest.mark.parametrize("without", [(), *((name,) for name in ALL), tuple(ALL)])
 def test_what_is_not_set_is_left_out(tmp_path: Path, without: tuple[str, ...]) -> None:
     given = {name: value for name, value in ALL.items() if name not in without}
     chosen = settings.load({"APPLIANCE_DATA": str(tmp_path), **given}, dotenv=Path("/nonexistent"))
-    config = tmp_path / "alertmanager.json"
-    config.write_text(json.dumps(routing.alertmanager(chosen)))
+    config = routing.write(chosen, tmp_path)
     ended = subprocess.run(
         [launch.which("amtool"), "check-config", config], capture_output=True, text=True, check=False
     )
@@ -170,19 +197,127 @@ def test_what_is_not_set_is_left_out(tmp_path: Path, without: tuple[str, ...]) -
     assert ("slack_configs" in text) == ("ALERT_SLACK_URL" in given)
     assert ("pagerduty_configs" in text) == ("ALERT_PAGERDUTY_KEY" in given)
     assert text.count("webhook_configs") == ("ALERT_SMS_URL" in given) + ("ALERT_WATCHDOG_URL" in given)
+    kept = {path.name.removeprefix("alertmanager."): path for path in tmp_path.glob("alertmanager.*_*")}
+    assert ("slack_url" in kept) == ("ALERT_SLACK_URL" in given)
+    assert ("pagerduty_key" in kept) == ("ALERT_PAGERDUTY_KEY" in given)
+    assert ("smtp_password" in kept) == ({"SMTP_URL", "ALERT_EMAIL"} <= given.keys())
+    for path in (config, *kept.values()):
+        assert path.stat().st_mode & 0o077 == 0
+    for secret in ("pa:ss", "k" * 32, "hooks.example.org"):
+        assert secret not in text, "it has a file of its own"
+    none = settings.load({"APPLIANCE_DATA": str(tmp_path)}, dotenv=Path("/nonexistent"))
+    routing.write(none, tmp_path)
+    assert not list(tmp_path.glob("alertmanager.*_*")), "what was unset is not kept"
 
 
 def test_mail_goes_over_tls_except_on_this_machine(tmp_path: Path) -> None:
     def made(url: str) -> dict[str, Any]:
         given = {"APPLIANCE_DATA": str(tmp_path), "ALERT_EMAIL": "a@b.test", "SMTP_URL": url}
         chosen = settings.load(given, dotenv=Path("/nonexistent"))
-        receivers = {each["name"]: each for each in routing.alertmanager(chosen)["receivers"]}
+        receivers = {each["name"]: each for each in routing.alertmanager(chosen, tmp_path)["receivers"]}
         found: dict[str, Any] = receivers["warning"]["email_configs"][0]
         return found
 
     told = made("smtp://us%40er:pa%3Ass@mail.test:587")
     assert (told["require_tls"], told["smarthost"]) == (True, "mail.test:587")
-    assert (told["auth_username"], told["auth_password"]) == ("us@er", "pa:ss")
+    assert told["auth_username"] == "us@er"
+    assert told["auth_password_file"] == str(tmp_path / "alertmanager.smtp_password")
     assert made("smtps://mail.test")["smarthost"] == "mail.test:465"
     assert made("smtp://127.0.0.1:25")["require_tls"] is False
     assert made("smtp://[::1]")["smarthost"] == "[::1]:25"
+
+
+def load(tmp_path: Path, **given: str) -> Settings:
+    return settings.load({"APPLIANCE_DATA": str(tmp_path), **given}, dotenv=Path("/nonexistent"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h/%zz", "https://h/%", "https://h:abc/", "https://h:0/", "https://h:65536/", "https://h/a\nb",
+        "https://h/\x7f", 'https://h/"a"', "https://h/'a'", "https://h/ä", "https://[::1", "https://[1:2]/",
+        "https://a b/", "https://h%41/", "https:///x", "ftp://h/", "https://h/a b", "h", "https://h/{{ .x }}",
+    ],
+)  # fmt: skip
+def test_addresses_that_cannot_be_called_are_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingError, match=r"ALERT_SLACK_URL=\(secret\) from environment: ") as refused:
+        load(tmp_path, ALERT_SLACK_URL=url)
+    assert url == "h" or url not in str(refused.value)
+
+
+def test_alertmanager_takes_every_address_that_the_settings_take() -> None:
+    chance = random.Random(7)
+    made = (
+        "https://h" + "".join(chance.choice("aZ0:@/?#%25[]!$&'*()~._-+=;,\"\\{}<> \tä") for _ in range(size))
+        for size in range(1, 13)
+        for _ in range(400)
+    )
+    taken = [url for url in made if is_taken(url)]
+    taken += ["https://u:p@h.test:8443/a%20b?c=d#e", "http://[::1]:80/x", "http://10.0.0.1"]
+    assert len(taken) > 100
+    receivers = [{"name": "all", "webhook_configs": [{"url": url} for url in taken]}]
+    config = json.dumps({"route": {"receiver": "all"}, "receivers": receivers})
+    ended = subprocess.run(
+        [launch.which("amtool"), "check-config"], input=config, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def is_taken(url: str) -> bool:
+    try:
+        return bool(settings.rows()["alert_sms_url"].parse(url) == url)
+    except ValueError:
+        return False
+
+
+def test_what_alertmanager_refuses_is_told_before_it_is_started(tmp_path: Path) -> None:
+    chosen = load(tmp_path, **ALL)
+    assert list(preflight.find_alert_faults(chosen)) == []
+    bad = replace(chosen, alert_sms_url="https://h/%zz")
+    (fault,) = preflight.find_alert_faults(bad)
+    assert fault.startswith("Alertmanager refuses what is made of ALERT_… and SMTP_URL: parse ")
+    assert "%zz" not in fault, "it may be a secret"
+    assert "; next: " in fault
+    assert fault in preflight.find_faults(bad)
+    assert list(preflight.find_alert_faults(replace(bad, monitoring=False))) == []
+
+
+@pytest.mark.parametrize(
+    "url, is_taken",
+    [
+        ("smtps://mail.test", True),
+        ("smtps://mail.test:465", True),
+        ("smtps://mail.test:2465", False),
+        ("smtp://mail.test:465", False),
+        ("smtp://mail.test:587", True),
+        ("smtp://mail.test", True),
+    ],
+)
+def test_mail_servers_that_alertmanager_cannot_speak_with_are_told(
+    tmp_path: Path, url: str, is_taken: bool
+) -> None:
+    faults = list(preflight.find_alert_faults(load(tmp_path, SMTP_URL=url, ALERT_EMAIL="a@b.test")))
+    assert (faults == []) == is_taken
+    assert all(fault.startswith("SMTP_URL: ") and "; next: " in fault for fault in faults)
+    assert list(preflight.find_alert_faults(load(tmp_path, SMTP_URL=url))) == [], "our own mail does"
+
+
+def test_a_reload_takes_nothing_that_alertmanager_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = load(tmp_path)
+    for name, value in {
+        "APPLIANCE_DATA": str(tmp_path),
+        "APPLIANCE_DOTENV": "/nonexistent",
+        "ALERT_EMAIL": "a@b.test",
+        "SMTP_URL": "smtps://mail.test:2465",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CannotStart, match="SMTP_URL: Alertmanager sends by smtps:// to port 465 alone"):
+        reload.prepare(running, settings.held())
+
+
+def test_the_switch_hears_about_every_five_minutes(tmp_path: Path) -> None:
+    """Looked at each minute and due after four: a turn that comes a moment too early costs a minute."""
+    route = routing.alertmanager(load(tmp_path, **ALL), tmp_path)["route"]["routes"][0]
+    assert (route["group_interval"], route["repeat_interval"]) == ("1m", "4m")

@@ -16,6 +16,7 @@ from tests.runtime.servers import until
 LATER = {
     "appliance_lake_as_of_timestamp_seconds",
     "appliance_lake_drift_responses",
+    "appliance_lake_due_timestamp_seconds",
     "appliance_tasks_total",
     "appliance_queue_oldest_seconds",
 }
@@ -52,7 +53,7 @@ def test_what_the_rules_ask_about_is_told(appliance: Running) -> None:
 
 def test_the_rules_are_loaded_and_the_watchdog_reaches_alertmanager(appliance: Running) -> None:
     rules = ask(appliance, "/api/v1/rules")["data"]["groups"]
-    assert {group["name"] for group in rules} == {"recorded", "machine", "programs", "work"}
+    assert {group["name"] for group in rules} == {"recorded", "machine", "programs", "work", "safety"}
     assert not [rule for group in rules for rule in group["rules"] if rule["health"] == "err"]
 
     def is_there() -> bool:
@@ -77,7 +78,8 @@ def test_no_secret_is_seen(appliance: Running) -> None:
     for name in monitoring.PROGRAMS:
         folder = Path("/proc") / str(appliance.pid(name))
         assert password not in (folder / "cmdline").read_bytes()
-        assert password not in (folder / "environ").read_bytes()
+        environ = (folder / "environ").read_bytes()
+        assert password not in environ and b"ALERT_" not in environ and b"SMTP_URL" not in environ
     assert (appliance.paths.run / "redis-exporter.json").stat().st_mode & 0o077 == 0
 
 

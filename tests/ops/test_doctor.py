@@ -105,6 +105,25 @@ def test_a_model_that_cannot_be_used_is_told(data: Path, tmp_path: Path) -> None
     assert "AI_MODEL" in meaning
 
 
+@pytest.mark.parametrize(
+    "given, severity, words",
+    [
+        ({"ALERT_EMAIL": "a@b.test"}, "warning", "no SMTP_URL"),
+        ({"ALERT_EMAIL": "a@b.test", "SMTP_URL": "smtps://m.test:2465"}, "error", "port 465 alone"),
+        ({"ALERT_EMAIL": "a@b.test", "SMTP_URL": "smtps://m.test"}, "ok", "alerts reach somebody"),
+        ({"ALERT_SMS_URL": "https://sms.test"}, "ok", "alerts reach somebody"),
+        ({"SMTP_URL": "smtps://m.test", "ALERT_WATCHDOG_URL": "https://w.test"}, "ok", "nobody is told"),
+        ({}, "ok", "nobody is told"),
+        ({"APPLIANCE_MONITORING": "off"}, "ok", "APPLIANCE_MONITORING=off"),
+    ],
+)
+def test_whether_an_alert_would_reach_anybody(
+    data: Path, given: dict[str, str], severity: str, words: str
+) -> None:
+    ((told, meaning),) = found(examine(data, None, dt.timedelta(), **given), "alerts")
+    assert told == severity and words in meaning
+
+
 def test_a_misspelt_setting_is_found_and_its_name_guessed(data: Path, tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("# APPLIANCE_NOTHING=1\nRATE_LIMITS=off\nAPPLIANCE_CPUS=1\n")

@@ -102,6 +102,9 @@ def test_following_has_a_time_and_a_level_for_a_traceback(folder: Path) -> None:
             None,
         ),
         ("712:M 31 Jan 2026 12:00:00.250 # Redis version=7", None),
+        ('{"level":"warn","msg":"x","ts":"2026-01-31T12:00:00.250Z"}', "warning"),
+        ('{"level":"error","msg":"no password","time":"2026-01-31T12:00:00Z"}', "error"),
+        ('{"level":"error","msg":"Loaded 1 entries from /x","time":"2026-01-31T12:00:00Z"}', "info"),
     ],
 )
 def test_levels_of_others(text: str, level: str | None) -> None:
@@ -112,6 +115,15 @@ def test_a_line_that_is_no_json_is_shown_with_its_program(folder: Path) -> None:
     shown = [as_text(each) for each in logs.read(folder, Wanted(programs=("api-2",)))]
     assert shown[1] == "2026-01-31T12:00:03.000Z api-2          Traceback"
     assert shown[0] == "2026-01-31T12:00:03.000Z api-2          info    b3 request_id=r1"
+
+
+def test_lines_of_prometheus_are_shown_as_ours() -> None:
+    loud = '{"level":"error","msg":"Loaded 1 entries from x","n":1,"ts":"2026-01-31T12:00:00.000Z"}'
+    read = Parser("prometheus").parse(loud.encode())
+    head = "2026-01-31T12:00:00.000Z prometheus     info   "
+    assert as_text(read) == f"{head} Loaded 1 entries from x n=1"
+    told = json.loads(as_json_line(read))
+    assert (told["time"], told["level"]) == ("2026-01-31T12:00:00.000Z", "info")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +180,8 @@ def test_since_is_an_age_or_a_time() -> None:
         ("712:M 31 Jan 2026 12:00:00.250 * Ready to accept connections", 0.25),
         ("2026-01-31 12:00:00,250 INFO spawned: 'api-1' with pid 9", 0.25),
         ('{"t":{"$date":"2026-01-31T13:00:00.250+01:00"},"s":"I","msg":"x"}', 0.25),
+        ('{"level":"info","msg":"Listening on","ts":"2026-01-31T12:00:00.250Z"}', 0.25),
+        ('{"level":"info","msg":"Providing metrics","time":"2026-01-31T12:00:00Z"}', 0.0),
         ("[2026-01-31 12:00:00] started", 0.0),
         ("2026/01/31 12:00:00 [alert] 7#7: worker process 8 exited on signal 9", 0.0),
         ("no time here", None),

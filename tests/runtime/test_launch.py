@@ -98,7 +98,10 @@ def test_only_our_programs_get_the_settings() -> None:
     around = {
         "PATH": "/bin",
         "SECRET_KEY": "s",
-        "SLACK_WEBHOOK_URL_FILE": "x",
+        "ALERT_SLACK_URL": "https://hooks.test/secret",
+        "ALERT_PAGERDUTY_KEY_FILE": "x",
+        "ALERT_SMS_URL": "https://sms.test/secret",
+        "ALERT_WATCHDOG_URL": "https://switch.test/secret",
         "SUPERVISOR_ENABLED": "1",
         "LD_PRELOAD": "x",
     }
@@ -106,11 +109,13 @@ def test_only_our_programs_get_the_settings() -> None:
     ours = launch._environment(around, launch.Start(["x"], ours=True), "api-1")
     others = launch._environment(around, launch.Start(["x"], extra={"TZ": "UTC"}), "nginx")
     assert others == {"PATH": "/bin", "TZ": "UTC"}
-    assert ours.keys() == {
+    useless = {row.name for row in settings.rows().values() if row.secret} - set(launch.NEEDS["api"])
+    assert {"ALERT_SLACK_URL", "ALERT_WATCHDOG_URL", "APPLIANCE_ADMIN_PASSWORD"} <= useless
+    assert ours.keys() - useless == {
         "PATH", "SECRET_KEY", "MONGODB_URI_FILE", "APPLIANCE_DATA", "APPLIANCE_PROGRAM", "PYTHONPATH",
-        "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX", "APPLIANCE_ADMIN_PASSWORD",
+        "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX",
     }  # fmt: skip
-    assert ours["APPLIANCE_ADMIN_PASSWORD"] == "", "which it has no use for"
+    assert all(ours[name] == "" for name in useless), "which it has no use for"
     worker = launch._environment(around, launch.Start(["x"], ours=True), "worker-ai")
     assert (worker["SECRET_KEY"], worker["SMTP_URL"], worker["MONGODB_URI_FILE"]) == ("", "", "f")
 

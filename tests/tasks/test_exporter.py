@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance import addresses
+from appliance.addresses import Paths
+from appliance.analytics.lake import Lake
 from appliance.analytics.lake_metrics import LakeCollector
 from appliance.backups.course_metrics import BackupCollector
 from appliance.queue import scripts
 from appliance.queue.metrics import BOUNDS, QueueCollector
+from appliance.services import lake_runs
+from appliance.services.context import Context
 from appliance.settings import HOME
 from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
@@ -19,7 +26,7 @@ from appliance.tasks.certificate_metrics import CertificateCollector
 from appliance.tasks.secret_metrics import SecretCollector
 from tests.api.forms import publish, submit
 from tests.api.tasks import paused, until_status
-from tests.faults.steering import stopped, until_whole
+from tests.faults.steering import stopped, until_whole, with_context
 from tests.people import People
 from tests.running import Running, unique
 
@@ -87,6 +94,40 @@ def test_it_tells_how_old_each_secret_is(appliance: Running) -> None:
     ages = {labels[0]: age for (name, *labels), age in scrape(appliance).items() if "_secret_age_" in name}
     assert {"jwt", "cursors", "webhooks", "database", "redis", "admin", "SMTP_URL"} <= ages.keys()
     assert all(0 <= age < 24 * 3600 for age in ages.values())
+
+
+def test_it_tells_whether_backups_are_missing(tmp_path: Path) -> None:
+    told = {
+        family.name: family.samples[0].value
+        for family in BackupCollector(tmp_path, lambda kind: kind == "drill").collect()
+    }
+    assert told["appliance_backup_missing"] == 0 and told["appliance_backup_drill_missing"] == 1
+    assert "appliance_backup_last_success_timestamp_seconds" not in told, "there was none"
+
+
+def test_it_tells_when_a_run_of_the_lake_was_due(appliance: Running, tmp_path: Path) -> None:
+    """Not before the first of its times: a new lake is late for nothing."""
+    lake = Lake(Paths(tmp_path).lake)
+    lake.folder.mkdir()
+    noon = dt.datetime(2026, 3, 28, 12, tzinfo=dt.UTC)
+
+    def told() -> dict[str, float]:
+        return {family.name: family.samples[0].value for family in LakeCollector(lake).collect()}
+
+    async def ask(context: Context) -> None:
+        there = replace(context.settings, data=tmp_path, analytics_cron="0 2 * * 0")
+        own = replace(context, settings=there)
+        doing = lake_runs.Doing()
+        doing._last = noon  # as a new one has it
+        await doing._ask_on_time(own, noon + dt.timedelta(hours=1))
+        assert told() == {}
+        await doing._ask_on_time(own, noon + dt.timedelta(days=1))
+
+    with_context(appliance, ask)
+    due = dt.datetime(2026, 3, 29, 2, tzinfo=dt.UTC).timestamp()
+    assert told() == {"appliance_lake_due_timestamp_seconds": due}
+    (lake.folder / "due.json").write_text("{")
+    assert told() == {}, "a scrape goes on"
 
 
 def test_every_metric_is_documented() -> None:

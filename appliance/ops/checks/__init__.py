@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Importing a module registers its checks; this order is the order of the report.
 # isort: off
-from appliance.ops.checks import configuration, data_folder, secret_age, certificates, backups
+from appliance.ops.checks import configuration, alerting, data_folder, secret_age, certificates, backups
 from appliance.ops.checks import programs, tasks, network, host
 
 # isort: on
@@ -12,6 +12,7 @@ from appliance.ops.findings import CHECKS
 
 __all__ = [
     "CHECKS",
+    "alerting",
     "backups",
     "certificates",
     "configuration",

@@ -41,7 +41,8 @@ def of_program(name: str, settings: Settings) -> Probe:
         return lambda: None if paths.reloading.exists() else serves_http(path)
     if name in monitoring.PROGRAMS:
         port = addresses.inner_port(settings, name)
-        return lambda: serves_http(("127.0.0.1", port), b"/metrics" if "exporter" in name else b"/-/healthy")
+        # Not /metrics of an exporter: that is much work, and it complains of one who hangs up midway.
+        return lambda: serves_http(("127.0.0.1", port), b"/" if "exporter" in name else b"/-/healthy")
     if name == "redis":
         return lambda: redis_answers(paths)
     if name == "mongo":
