@@ -50,7 +50,7 @@ FROM servers AS built
 WORKDIR /opt/appliance
 COPY scripts/setup scripts/
 COPY deploy/requirements/runtime.txt deploy/requirements/mongo.txt deploy/requirements/
-COPY appliance/__init__.py appliance/errors.py appliance/settings.py appliance/
+COPY appliance/__init__.py appliance/errors.py appliance/setting_kinds.py appliance/settings.py appliance/vault.py appliance/
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip,target=/etc/pip.conf \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
  && scripts/setup runtime \

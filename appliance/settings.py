@@ -19,8 +19,6 @@ changes, from a file that was written at the last start or reload (HELD_SECRETS 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import ipaddress
 import json
 import os
 import re
@@ -28,12 +26,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
+from appliance import setting_kinds as to
 from appliance import vault
 from appliance.errors import SettingError
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = to.HOME
 """The checkout (or the image's copy of it): what holds appliance/, supervisord.conf and nginx.conf."""
 
 HELD = "APPLIANCE_DOTENV"
@@ -43,254 +41,12 @@ HELD_SECRETS = "APPLIANCE_HELD_SECRETS"
 Effect = Literal["reload", "restart"]
 
 
-def _path(value: str) -> Path:
-    """A relative path starts at HOME: every command finds the same folder wherever it is called from."""
-    return (HOME / Path(value).expanduser()).resolve()
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,15}", value):
-            raise ValueError("a whole number is needed")
-        if not least <= int(value) <= most:
-            raise ValueError(f"a number from {least} to {most} is needed")
-        return int(value)
-
-    return parse
-
-
-_port = _whole(1, 65535)
-
-
-def _bytes(value: str) -> int:
-    found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", value, re.IGNORECASE)
-    if not found:
-        raise ValueError("a size such as 16G or 4096M is needed")
-    size = int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
-    if not 2**28 <= size <= 2**50:
-        raise ValueError("a size from 256M to 1024T is needed")
-    return size
-
-
-def _cron(value: str) -> str:
-    try:
-        from cronsim import CronSim, CronSimError
-    except ImportError:  # the machine's own Python, before anything is set up: judged at the start
-        return value
-    try:
-        next(CronSim(value, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
-    except (CronSimError, StopIteration):
-        raise ValueError("five fields as in man 5 crontab are needed, such as 0 2 * * *") from None
-    return value
-
-
-def _cron_or_off(value: str) -> str | None:
-    return _cron(value) if value else None
-
-
-def _zone(value: str) -> str:
-    import zoneinfo
-
-    if value not in zoneinfo.available_timezones():
-        raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
-    return value
-
-
-def _user(value: str) -> str:
-    """Its form only; whether there is one, `up` asks the system (runtime.ownership)."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", value):
-        raise ValueError("the name of a user is needed")
-    return value
-
-
-def _switch(value: str) -> bool:
-    words = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
-    try:
-        return words[value.lower()]
-    except KeyError:
-        raise ValueError("on or off is needed") from None
-
-
-def _addresses(value: str) -> tuple[str, ...]:
-    found = tuple(str(ipaddress.ip_address(part)) for part in _words(value))
-    for version, every in ((4, "0.0.0.0"), (6, "::")):  # noqa: S104 - named, not bound
-        same = [each for each in found if ipaddress.ip_address(each).version == version]
-        if len(same) > 1 and (every in same or len(set(same)) < len(same)):
-            raise ValueError(f"{', '.join(same)}: an address once, and none beside {every}")
-    return found
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    found = tuple(_words(value))
-    for origin in found:
-        if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
-            raise ValueError(f"{origin!r} is not an origin, such as https://forms.example.org")
-    return found
-
-
-def _networks(value: str) -> tuple[str, ...]:
-    return tuple(str(ipaddress.ip_network(part, strict=False)) for part in _words(value))
-
-
-def _words(value: str) -> list[str]:
-    return [part for part in re.split(r"[,\s]+", value) if part]
-
-
-def _filters(value: str) -> tuple[str, ...]:
-    found = tuple(_words(value))
-    for name in found:
-        if name not in ("control", "echo", "length", "mail", "iban", "phone"):
-            raise ValueError(f"{name!r} is none of control, echo, length, mail, iban, phone")
-    return found
-
-
-def _command(value: str) -> str:
-    try:
-        found = vault.words(value, "NAME")
-    except ValueError as fault:
-        raise ValueError(f"a command and its arguments are needed ({fault})") from None
-    if not found or "{name}" not in value:
-        raise ValueError("a command with {name} is needed, such as vault kv get -field={name} forms")
-    return value
-
-
 def _secret_names(value: str) -> tuple[str, ...]:
-    found, known = tuple(_words(value)), [row.name for row in rows().values() if row.secret]
+    found, known = tuple(to.words(value)), [row.name for row in rows().values() if row.secret]
     for name in found:
         if name not in known:
             raise ValueError(f"{name!r} is none of {', '.join(known)}")
     return found
-
-
-def _signing_key(value: str) -> str:
-    if len(value.encode()) < 32:
-        raise ValueError("32 bytes or more are needed (RFC 7518, 3.2); make one with: openssl rand -hex 32")
-    return value
-
-
-def _mongodb_uri(value: str) -> str:
-    """Its form only; whether the driver can read it, `up` asks the driver (runtime.preflight)."""
-    if not re.fullmatch(r"mongodb(\+srv)?://[^\s/]\S*", value):
-        raise ValueError("an address such as mongodb://user:password@host:27017/name is needed")
-    return value
-
-
-def _redis_url(value: str) -> str:
-    if not re.fullmatch(r"rediss?://[^\s/]\S*|unix://\S*/\S*", value):
-        raise ValueError("an address such as redis://:password@host:6379/0 or unix:///a/path is needed")
-    return value
-
-
-def _mail_addresses(value: str) -> tuple[str, ...]:
-    return tuple(map(_mail_address, _words(value)))
-
-
-def _web_address(value: str) -> str:
-    """As Go's URLs are, too: Alertmanager refuses its whole configuration for one that it cannot read."""
-    found = re.fullmatch(
-        r"https?://([\w.~!$&()*+,;=:%-]*@)?([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}))?([/?#][!-~]*)?",
-        value,
-        re.ASCII | re.IGNORECASE,
-    )
-    if not found:
-        raise ValueError(
-            "an address such as https://host/path is needed, other characters than ASCII's written as %C3%A4"
-        )
-    if found[4] and not 1 <= int(found[4]) <= 65535:
-        raise ValueError("a port from 1 to 65535 is needed")
-    if found[2].startswith("["):
-        ipaddress.IPv6Address(found[2].strip("[]"))
-    if re.search(r"%(?![0-9A-Fa-f]{2})", value):
-        raise ValueError("a % begins an escape such as %20; a % itself is %25")
-    if bad := sorted(set("\"'\\<>^`{|}") & set(value)):
-        raise ValueError(f"{' '.join(bad)} must be escaped, as %{ord(bad[0]):02X}")
-    return value
-
-
-def _integration_key(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", value):
-        raise ValueError("a key of letters and digits is needed, as PagerDuty's page shows it")
-    return value
-
-
-def _smtp_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        is_one = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/")
-        _ = parts.port
-    except ValueError:
-        is_one = False
-    if not is_one:
-        raise ValueError("an address such as smtp://user:password@host:587 or smtps://host is needed")
-    return value
-
-
-def _pem(value: str) -> Path:
-    if "-----BEGIN" in value:
-        raise ValueError("the path of a file is needed, not what is in it")
-    return _path(value)
-
-
-def _hsts(value: str) -> str:
-    if value not in ("auto", "on", "off"):
-        raise ValueError("must be auto, on or off")
-    return value
-
-
-def _domains(value: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(name.lower() for name in _words(value)))
-    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-    for name in found:
-        is_one = re.fullmatch(rf"({label}\.)+{label}", name) and not name.rpartition(".")[2].isdigit()
-        if len(name) > 253 or not is_one:
-            raise ValueError(
-                f"{name!r} is no name that http-01 can prove, such as forms.example.org: no address, no *,"
-                " and others than letters and digits in their xn-- form"
-            )
-    if len(found) > 100:
-        raise ValueError("at most 100 names go into a certificate")
-    return found
-
-
-def _directory(value: str) -> str:
-    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+/[!-~]*", value):
-        raise ValueError("an address such as https://acme.example.org/directory is needed")
-    return value
-
-
-def _mail_address(value: str) -> str:
-    if not re.fullmatch(r"[^\s@<>\",;:]+@[^\s@<>\",;:]+", value):
-        raise ValueError("an address such as forms@example.org is needed")
-    return value
-
-
-def _password(value: str) -> str:
-    """One that can be signed in with, and kept as the one line of a file."""
-    if not 8 <= len(value) <= 1024:
-        raise ValueError("a password has 8 to 1024 characters")
-    if value != value.strip():
-        raise ValueError("a password must not begin or end with a space")
-    if re.search(r"[\x00-\x1f\x7f]", value):
-        raise ValueError("a password must not hold control characters")
-    return value
-
-
-def _log_level(value: str) -> str:
-    if value.lower() not in ("debug", "info", "warning", "error"):
-        raise ValueError("debug, info, warning or error is needed")
-    return value.lower()
-
-
-def _drafts(value: str) -> str:
-    if value not in ("auto", "on", "off"):
-        raise ValueError("must be auto, on or off")
-    return value
-
-
-def _mongo_kind(value: str) -> str:
-    if value not in ("auto", "mongod", "secantusdb"):
-        raise ValueError("auto, mongod or secantusdb is needed")
-    return value
 
 
 class Row(NamedTuple):
@@ -321,79 +77,86 @@ def _row(
 class Settings:
     """The table. `None` stands for 'not given'."""
 
-    data: Path = _row("APPLIANCE_DATA", "./var", _path, "the folder that all state lies below", "restart")
+    data: Path = _row("APPLIANCE_DATA", "./var", to.path, "the folder that all state lies below", "restart")
     http_port: int = _row(
-        "APPLIANCE_HTTP_PORT", "8080", _port, "plain HTTP; redirects to HTTPS except on loopback"
+        "APPLIANCE_HTTP_PORT", "8080", to.port, "plain HTTP; redirects to HTTPS except on loopback"
     )
-    https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", _port, "HTTPS")
+    https_port: int = _row("APPLIANCE_HTTPS_PORT", "8443", to.port, "HTTPS")
     tls_certificate: Path | None = _row(
         "APPLIANCE_TLS_CERTIFICATE",
         None,
-        _pem,
+        to.pem,
         "the PEM file of your own certificate, then those that signed it; default: a self-signed one",
     )
     # Not that a path is secret: but one who puts the key itself there must not find it in a log.
-    tls_key: Path | None = _row("APPLIANCE_TLS_KEY", None, _pem, "the PEM file of its key", secret=True)
+    tls_key: Path | None = _row("APPLIANCE_TLS_KEY", None, to.pem, "the PEM file of its key", secret=True)
     hsts: str = _row(
         "APPLIANCE_HSTS",
         "auto",
-        _hsts,
+        to.hsts,
         "whether browsers are told to come by HTTPS only: auto (under a trusted certificate), on, off",
     )
     acme_domains: tuple[str, ...] = _row(
-        "ACME_DOMAINS", "", _domains, "names to get a certificate for from an ACME service, by http-01"
+        "ACME_DOMAINS", "", to.domains, "names to get a certificate for from an ACME service, by http-01"
     )
-    acme_email: str | None = _row("ACME_EMAIL", None, _mail_address, "where that service may write to")
+    acme_email: str | None = _row("ACME_EMAIL", None, to.mail_address, "where that service may write to")
     acme_directory: str = _row(
         "ACME_DIRECTORY",
         "https://acme-v02.api.letsencrypt.org/directory",
-        _directory,
+        to.directory,
         "the ACME service, by the address of its directory",
     )
     acme_agree_tos: bool = _row(
-        "ACME_AGREE_TOS", "off", _switch, "on: you agree to the terms of service of that service"
+        "ACME_AGREE_TOS", "off", to.switch, "on: you agree to the terms of service of that service"
     )
     bind: tuple[str, ...] = _row(
         "APPLIANCE_BIND",
         "127.0.0.1",
-        _addresses,
+        to.addresses,
         "addresses that nginx listens on, separated by commas",
         "restart",
     )
     port_base: int | None = _row(
         "APPLIANCE_PORT_BASE",
         None,
-        _whole(1024, 65000),
+        to.whole(1024, 65000),
         "the first of the five inner ports on 127.0.0.1; default: 8000 for metrics, 9090, 9093, 9100, 9121",
         "restart",
     )
     monitoring: bool = _row(
         "APPLIANCE_MONITORING",
         "on",
-        _switch,
+        to.switch,
         "whether Prometheus, Alertmanager and their exporters run",
         "restart",
     )
     trusted_proxies: tuple[str, ...] = _row(
-        "APPLIANCE_TRUSTED_PROXIES", "", _networks, "networks whose X-Forwarded-For and -Proto are believed"
+        "APPLIANCE_TRUSTED_PROXIES",
+        "",
+        to.networks,
+        "networks whose X-Forwarded-For and -Proto are believed",
     )
     cpus: int | None = _row(
-        "APPLIANCE_CPUS", None, _whole(1, 4096), "CPUs of the budget; default min(host, 16)", "restart"
+        "APPLIANCE_CPUS", None, to.whole(1, 4096), "CPUs of the budget; default min(host, 16)", "restart"
     )
     memory: int | None = _row(
         "APPLIANCE_MEMORY",
         None,
-        _bytes,
+        to.size,
         "memory of the budget, such as 8G; default min(host, 16G)",
         "restart",
     )
     user: str | None = _row(
-        "APPLIANCE_USER", None, _user, "the user that all programs run as, when root starts them", "restart"
+        "APPLIANCE_USER",
+        None,
+        to.user,
+        "the user that all programs run as, when root starts them",
+        "restart",
     )
     mongodb_uri: str | None = _row(
         "MONGODB_URI",
         None,
-        _mongodb_uri,
+        to.mongodb_uri,
         "use this MongoDB; the embedded one stays off",
         "restart",
         secret=True,
@@ -401,7 +164,7 @@ class Settings:
     redis_uri: str | None = _row(
         "REDIS_URL",
         None,
-        _redis_url,
+        to.redis_url,
         "use this Redis; the embedded one stays off",
         "restart",
         secret=True,
@@ -409,14 +172,14 @@ class Settings:
     mongo_kind: str = _row(
         "APPLIANCE_MONGO",
         "auto",
-        _mongo_kind,
+        to.mongo_kind,
         "embedded server: mongod, secantusdb, or auto (a mongod on PATH, else SecantusDB)",
         "restart",
     )
     admin_password: str | None = _row(
         "APPLIANCE_ADMIN_PASSWORD",
         None,
-        _password,
+        to.password,
         "password of the first admin; default: generated once into secrets/admin_password",
         "restart",
         secret=True,
@@ -424,203 +187,226 @@ class Settings:
     secret_key: str | None = _row(
         "SECRET_KEY",
         None,
-        _signing_key,
+        to.signing_key,
         "if set, the first active key that tokens are signed with",
         secret=True,
     )
     smtp_url: str | None = _row(
         "SMTP_URL",
         None,
-        _smtp_url,
+        to.smtp_url,
         "the mail server, such as smtp://user:password@host:587 or smtps://…; none: no e-mail is sent",
         secret=True,
     )
-    smtp_from: str = _row("SMTP_FROM", "forms@localhost", _mail_address, "the address that e-mail comes from")
+    smtp_from: str = _row(
+        "SMTP_FROM", "forms@localhost", to.mail_address, "the address that e-mail comes from"
+    )
     alert_email: tuple[str, ...] = _row(
-        "ALERT_EMAIL", "", _mail_addresses, "addresses that hear of warnings and what is worse, by SMTP_URL"
+        "ALERT_EMAIL",
+        "",
+        to.mail_addresses,
+        "addresses that hear of warnings and what is worse, by SMTP_URL",
     )
     alert_slack_url: str | None = _row(
         "ALERT_SLACK_URL",
         None,
-        _web_address,
+        to.web_address,
         "the incoming webhook of a Slack channel (or what takes the same) that hears of them",
         secret=True,
     )
     alert_pagerduty_key: str | None = _row(
         "ALERT_PAGERDUTY_KEY",
         None,
-        _integration_key,
+        to.integration_key,
         "the integration key of a PagerDuty service (Events API v2) that hears of critical ones",
         secret=True,
     )
     alert_pagerduty_url: str = _row(
         "ALERT_PAGERDUTY_URL",
         "https://events.pagerduty.com/v2/enqueue",
-        _web_address,
+        to.web_address,
         "where PagerDuty's events go",
     )
     alert_sms_url: str | None = _row(
         "ALERT_SMS_URL",
         None,
-        _web_address,
+        to.web_address,
         "a webhook that hears of critical ones, such as one that sends text messages",
         secret=True,
     )
     alert_watchdog_url: str | None = _row(
         "ALERT_WATCHDOG_URL",
         None,
-        _web_address,
+        to.web_address,
         "a dead man's switch: called about every five minutes, so that its silence is what tells",
         secret=True,
     )
     egress_allow: tuple[str, ...] = _row(
-        "EGRESS_ALLOW", "", _networks, "networks that webhooks may reach although not public, over http too"
+        "EGRESS_ALLOW",
+        "",
+        to.networks,
+        "networks that webhooks may reach although not public, over http too",
     )
     ai_model: Path | None = _row(
-        "AI_MODEL", None, _path, "the GGUF file of the language model; default: the one that came along"
+        "AI_MODEL", None, to.path, "the GGUF file of the language model; default: the one that came along"
     )
     embedding_model: Path | None = _row(
         "EMBEDDING_MODEL",
         None,
-        _path,
+        to.path,
         "the GGUF file that makes vectors of texts; default: the one that came along",
     )
     ai_context: int = _row(
-        "AI_CONTEXT", "4096", _whole(512, 131_072), "tokens that a conversation may have, its answer included"
+        "AI_CONTEXT",
+        "4096",
+        to.whole(512, 131_072),
+        "tokens that a conversation may have, its answer included",
     )
     ai_idle_minutes: int = _row(
         "AI_IDLE_MINUTES",
         "15",
-        _whole(1, 100_000),
+        to.whole(1, 100_000),
         "minutes without a question after which models are unloaded",
     )
     ai_filters: tuple[str, ...] = _row(
         "AI_FILTERS",
         "control,echo,length",
-        _filters,
+        to.filters,
         "what is applied to generated text: control, echo, length, mail, iban, phone",
     )
     ai_drafts: str = _row(
         "AI_DRAFTS",
         "auto",
-        _drafts,
+        to.drafts,
         "whether analyses have the language model write drafts: auto (from a billion parameters on), on, off",
     )
     ai_waiting: int = _row(
         "AI_WAITING",
         "8",
-        _whole(1, 1000),
+        to.whole(1, 1000),
         "questions that may wait for the model; more are told to come back",
     )
     analytics_cron: str = _row(
-        "ANALYTICS_CRON", "0 2 * * *", _cron, "when the analytics are brought up to date, as in man 5 crontab"
+        "ANALYTICS_CRON",
+        "0 2 * * *",
+        to.cron,
+        "when the analytics are brought up to date, as in man 5 crontab",
     )
     analytics_time_zone: str = _row(
         "ANALYTICS_TIME_ZONE",
         "UTC",
-        _zone,
+        to.zone,
         "of that time, such as Europe/Berlin",
     )
     backup_cron: str | None = _row(
-        "BACKUP_CRON", "30 3 * * *", _cron_or_off, "when a backup is made, as in man 5 crontab; empty: never"
+        "BACKUP_CRON",
+        "30 3 * * *",
+        to.cron_or_off,
+        "when a backup is made, as in man 5 crontab; empty: never",
     )
     backup_time_zone: str = _row(
-        "BACKUP_TIME_ZONE", "UTC", _zone, "of the times of backups and drills, such as Europe/Berlin"
+        "BACKUP_TIME_ZONE", "UTC", to.zone, "of the times of backups and drills, such as Europe/Berlin"
     )
     backup_folder: Path | None = _row(
-        "BACKUP_FOLDER", None, _path, "where backups are kept; default: backups/ of the data folder"
+        "BACKUP_FOLDER", None, to.path, "where backups are kept; default: backups/ of the data folder"
     )
     backup_keep_daily: int = _row(
-        "BACKUP_KEEP_DAILY", "7", _whole(1, 3650), "so many days back, the newest backup of each is kept"
+        "BACKUP_KEEP_DAILY", "7", to.whole(1, 3650), "so many days back, the newest backup of each is kept"
     )
     backup_keep_weekly: int = _row(
-        "BACKUP_KEEP_WEEKLY", "4", _whole(0, 520), "and that of each of so many weeks"
+        "BACKUP_KEEP_WEEKLY", "4", to.whole(0, 520), "and that of each of so many weeks"
     )
     backup_drill_cron: str | None = _row(
         "BACKUP_DRILL_CRON",
         "30 4 * * 0",
-        _cron_or_off,
+        to.cron_or_off,
         "when the newest backup is restored aside and compared; empty: never",
     )
     cors_origins: tuple[str, ...] = _row(
-        "APPLIANCE_CORS_ORIGINS", "", _origins, "origins whose pages may call the API, separated by commas"
+        "APPLIANCE_CORS_ORIGINS",
+        "",
+        to.origins,
+        "origins whose pages may call the API, separated by commas",
     )
     token_hours: int = _row(
-        "APPLIANCE_TOKEN_HOURS", "24", _whole(1, 8760), "hours that a login's token is valid"
+        "APPLIANCE_TOKEN_HOURS", "24", to.whole(1, 8760), "hours that a login's token is valid"
     )
-    rate_limit: bool = _row("RATE_LIMIT", "on", _switch, "off switches every limit off, for load tests")
+    rate_limit: bool = _row("RATE_LIMIT", "on", to.switch, "off switches every limit off, for load tests")
     limit_requests: int = _row(
         "APPLIANCE_LIMIT_REQUESTS",
         "20",
-        _whole(1, 100_000),
+        to.whole(1, 100_000),
         "requests a second of one address; bursts of twice that",
     )
     limit_writes: int = _row(
         "APPLIANCE_LIMIT_WRITES",
         "600",
-        _whole(1, 1_000_000),
+        to.whole(1, 1_000_000),
         "changes a minute by one account, its keys included",
     )
     limit_submits: int = _row(
         "APPLIANCE_LIMIT_SUBMITS",
         "60",
-        _whole(1, 1_000_000),
+        to.whole(1, 1_000_000),
         "answers a minute of strangers, by form and address",
     )
     limit_uploads: int = _row(
         "APPLIANCE_LIMIT_UPLOADS",
         "60",
-        _whole(1, 1_000_000),
+        to.whole(1, 1_000_000),
         "files a minute of strangers, by form and address",
     )
     limit_partials: int = _row(
         "APPLIANCE_LIMIT_PARTIALS",
         "120",
-        _whole(1, 1_000_000),
+        to.whole(1, 1_000_000),
         "half-filled responses that strangers save or read a minute, by form and address",
     )
     limit_logins: int = _row(
         "APPLIANCE_LIMIT_LOGINS",
         "5",
-        _whole(1, 10_000),
+        to.whole(1, 10_000),
         "logins a minute of one account; of one address four times that",
     )
     upload_mb: int = _row(
-        "APPLIANCE_UPLOAD_MB", "20", _whole(1, 10_000), "MiB that one uploaded file may have"
+        "APPLIANCE_UPLOAD_MB", "20", to.whole(1, 10_000), "MiB that one uploaded file may have"
     )
     form_files_mb: int = _row(
         "APPLIANCE_FORM_FILES_MB",
         "10240",
-        _whole(1, 100_000_000),
+        to.whole(1, 100_000_000),
         "MiB that the files of one form may have together",
     )
     address_share: int = _row(
         "APPLIANCE_ADDRESS_SHARE",
         "10",
-        _whole(1, 100),
+        to.whole(1, 100),
         "percent of a form's room that one address may take with what it has not submitted",
     )
     partial_days: int = _row(
         "APPLIANCE_PARTIAL_DAYS",
         "30",
-        _whole(1, 3650),
+        to.whole(1, 3650),
         "days that a half-filled response is kept after its last change",
     )
     purge_deleted_days: int = _row(
         "PURGE_DELETED_DAYS",
         "30",
-        _whole(1, 36_500),
+        to.whole(1, 36_500),
         "days that deleted responses and forms can be restored before they are purged",
     )
-    log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", _log_level, "debug, info, warning or error")
+    log_level: str = _row("APPLIANCE_LOG_LEVEL", "info", to.log_level, "debug, info, warning or error")
     secrets_command: str | None = _row(
         "SECRETS_COMMAND",
         None,
-        _command,
+        to.command,
         "gives the secrets that SECRETS_NAMES lists, such as vault kv get -field={name} forms",
     )
     secrets_names: tuple[str, ...] = _row(
-        "SECRETS_NAMES", "", _secret_names, "secrets that SECRETS_COMMAND is asked for, separated by commas"
+        "SECRETS_NAMES",
+        "",
+        _secret_names,
+        "secrets that SECRETS_COMMAND is asked for, separated by commas",
     )
 
 
