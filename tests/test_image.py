@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,20 @@ def test_what_the_code_reads_beside_itself_is_copied() -> None:
     }
     assert {"nginx.conf", "supervisord.conf"} <= read
     assert read - made <= {Path(name).parts[0] for name in SOURCES}
+
+
+def test_the_settings_are_read_of_what_is_copied_first(tmp_path: Path) -> None:
+    """scripts/setup reads them in a stage that has these files alone, and Debian's Python."""
+    copied = next(
+        line.split()[1:-1]
+        for line in (HOME / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY appliance/") and "settings.py" in line
+    )
+    (tmp_path / "appliance").mkdir()
+    for name in copied:
+        shutil.copyfile(HOME / name, tmp_path / name)
+    read = "import sys; sys.path.insert(0, '.'); from appliance import settings as s; print(s.load({}).http_port)"
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", read], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "8080\n", ended.stderr
