@@ -80,7 +80,9 @@ def test_the_settings_are_read_of_what_is_copied_first(tmp_path: Path) -> None:
     (tmp_path / "appliance").mkdir()
     for name in copied:
         shutil.copyfile(HOME / name, tmp_path / name)
-    read = "import sys; sys.path.insert(0, '.'); from appliance import settings as s; print(s.load({}).http_port)"
+    read = (
+        "import sys; sys.path.insert(0, '.'); from appliance.settings import load; print(load({}).http_port)"
+    )
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", read], cwd=tmp_path, capture_output=True, text=True, check=False
     )
