@@ -115,3 +115,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else who asks for it has it meanwhile: by a lock beside, for the file itself is replaced."""
+    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w") as lock:  # noqa: PTH123 - an open descriptor
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

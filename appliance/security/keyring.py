@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
 import os
 import secrets
@@ -165,9 +164,7 @@ def _kid(secret: str) -> str:
 @contextlib.contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
     """The keys to change in place, with nobody else doing so meanwhile; written when the block has ended."""
-    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as lock:  # noqa: PTH123 - an open descriptor
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with disk.locked(path):
         keys = read(path)
         yield keys
         owner = path.stat()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import new_id, utc_now
+from appliance.clock import utc_now
 from appliance.errors import BadRequest, CannotStart
 from appliance.security import key_files
 from appliance.security.key_files import LEAD, KeyFile
@@ -77,14 +77,14 @@ def test_what_was_signed_before_is_read_until_the_key_goes(path: Path, clocks: C
 def test_what_is_derived_from_an_id_comes_of_the_key_of_its_time(path: Path, clocks: Clocks) -> None:
     """A repeated request is told the secret of the first one, whatever was replaced meanwhile."""
     signer = Signer(clocks.open(path))
-    early, body = new_id(), '{"a": 1}'
+    early, body = _id_of(clocks.moment), '{"a": 1}'
     secret, digest = signer.derive("api-key", early), signer.derive("body", body)
     key_files.add(path, clock=lambda: clocks.moment)
     clocks.forward(LEAD)
     assert signer.derive("api-key", early) == secret
     assert signer.derive("body", body) != digest
     assert signer.derive_others("body", body) == [digest]
-    late = _id_of(clocks.moment)
+    late = _id_of(clocks.moment + dt.timedelta(milliseconds=1))
     assert signer.derive("api-key", late) == Signer(clocks.open(path)).derive("api-key", late)
     assert signer.derive("api-key", late) not in signer.derive_others("api-key", late)
 
