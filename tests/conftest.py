@@ -33,17 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: any(part in item.nodeid for part in LAST))
 
 
-class Halves(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
-    """Two side by side: what talks to a running appliance, and all that kills, fills or installs, of which no
-    two tests meet so.
+class Thirds(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+    """Two workers have three parts: what talks to a running appliance, what kills, fills or installs, of which
+    no two tests meet so, and all others, for whoever is done first.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "api" if nodeid.startswith("tests/api/") else "rest"
+        part = nodeid.split("/")[1]
+        return "harm" if part in ("faults", "ops", "runtime") else "api" if part == "api" else "others"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves:
-    return Halves(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Thirds:
+    return Thirds(config, log)
 
 
 @pytest.fixture(scope="session")
