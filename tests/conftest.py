@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Thirds(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
-    """Two workers have three parts: what talks to a running appliance, what kills, fills or installs, of which
-    no two tests meet so, and all others, for whoever is done first.
+    """Two workers have three parts: what talks to a running appliance; what kills, fills or installs, of
+    which no two tests meet so; and all others.
     """
 
     def _split_scope(self, nodeid: str) -> str:
