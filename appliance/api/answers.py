@@ -79,6 +79,7 @@ TEXTS = {
     410: "Not open yet, closed, full: the type ends in form-not-open, form-closed, form-full, quota-full",
     412: "Changed since the revision in If-Match",
     413: "The body is too large",
+    414: "The address is too long",
     415: "The body is not JSON",
     416: "The range lies outside of the file",
     422: "Refused by the rules of the form or of definitions",

@@ -98,7 +98,7 @@ def test_what_came_since_the_run_is_not_held_when_it_is_too_large(cast: People) 
 def test_a_time_that_ends_before_it_begins_is_refused(cast: People, form_id: str) -> None:
     bounds = {"from": "2026-11-02T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
     answer = ask(cast.alice, "daily", form_id, **bounds)
-    assert answer.status_code == 400 and errors(answer) == {"/to": "is before `from`"}
+    assert answer.status_code == 422 and errors(answer) == {"/to": "is before `from`"}
 
 
 @pytest.mark.parametrize(

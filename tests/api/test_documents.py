@@ -87,6 +87,8 @@ OPERATIONS = {
     "GET /api/v1/tasks/{task_id}",
     "DELETE /api/v1/tasks/{task_id}",
     "GET /api/v1/tasks/{task_id}/events",
+    "GET /api/v1/metrics/query",
+    "GET /api/v1/metrics/query_range",
     "GET /api/v1/queues",
     "POST /api/v1/queues/{queue}/pause",
     "POST /api/v1/queues/{queue}/resume",

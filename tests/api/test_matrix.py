@@ -97,6 +97,8 @@ PUT    FORM/shares                           401 200 403 403 404 401 403 200
 GET    FORM/versions                         401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}                401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}/schema.json    401 200 200 200 404 401 403 200
+GET    /api/v1/metrics/query                 401 403 403 403 403 401 403 400
+GET    /api/v1/metrics/query_range           401 403 403 403 403 401 403 400
 GET    /api/v1/queues                        401 200 200 200 200 401 403 200
 POST   /api/v1/queues/{queue}/pause          401 403 403 403 403 401 403 200
 POST   /api/v1/queues/{queue}/resume         401 403 403 403 403 401 403 200

@@ -13,7 +13,7 @@ from appliance.api.guards import admin_only, signed_in
 from appliance.api.parameters import FormId
 from appliance.api.queries import End, Start, moment_of
 from appliance.api.requests import ApiRequest
-from appliance.errors import BadRequest, FieldError
+from appliance.errors import FieldError, Invalid
 from appliance.services import analytics, analytics_csv, analytics_sql
 from appliance.services import analytics_shapes as shapes
 from appliance.services.analytics import Asked
@@ -41,11 +41,11 @@ _VARIES = {"vary": "Accept"}
 def _asked(
     form_id: str | None, start: str | None, end: str | None, time_zone: str | None, **more: str | None
 ) -> Asked:
-    """Raises BadRequest."""
+    """Raises BadRequest, Invalid."""
     parameters = {name: value for name, value in more.items() if value is not None}
     first, last = moment_of("from", start), moment_of("to", end)
     if first is not None and last is not None and first > last:
-        raise BadRequest("No time is between the two.", errors=[FieldError("/to", "is before `from`")])
+        raise Invalid("No time is between the two.", errors=[FieldError("/to", "is before `from`")])
     return Asked(form_id, first, last, time_zone, parameters)
 
 
@@ -85,7 +85,7 @@ async def get_activity(
     "/forms/{form_id:str}",
     scope="analytics",
     guards=[signed_in],
-    responses=documented(400, 401, 403, 404, s200=shapes.Daily),
+    responses=documented(400, 401, 403, 404, 422, s200=shapes.Daily),
 )
 async def get_form_daily(
     request: ApiRequest, form_id: FormId, start: Start = None, end: End = None

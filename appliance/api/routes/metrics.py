@@ -29,7 +29,7 @@ def _answer(body: bytes) -> Response[bytes]:
     "/query",
     scope="admin",
     guards=[admin_only],
-    responses=documented(400, 401, 403, 422, 503, s200=shapes.PromAnswer),
+    responses=documented(400, 401, 403, 414, 422, s200=shapes.PromAnswer),
 )
 async def query_metrics(request: ApiRequest, question: Question, time: Moment = None) -> Response[bytes]:
     """A value of each series now, or at a moment."""
@@ -41,7 +41,7 @@ async def query_metrics(request: ApiRequest, question: Question, time: Moment = 
     "/query_range",
     scope="admin",
     guards=[admin_only],
-    responses=documented(400, 401, 403, 422, 503, s200=shapes.PromAnswer),
+    responses=documented(400, 401, 403, 414, 422, s200=shapes.PromAnswer),
 )
 async def query_metrics_range(
     request: ApiRequest, question: Question, start: Needed, end: Needed, step: Step
