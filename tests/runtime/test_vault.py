@@ -52,6 +52,11 @@ def test_each_secret_can_come_from_each_place(store: dict[str, str], tmp_path: P
         "APPLIANCE_ADMIN_PASSWORD": "sesame-{}",
         "SECRET_KEY": "sesame-{}-" + "x" * 32,
         "SMTP_URL": "smtp://u:{}@h",
+        "APPLIANCE_TLS_KEY": "/{}/key.pem",
+        "ALERT_SLACK_URL": "https://slack.test/{}",
+        "ALERT_PAGERDUTY_KEY": "{}" + "x" * 26,
+        "ALERT_SMS_URL": "https://sms.test/{}",
+        "ALERT_WATCHDOG_URL": "https://switch.test/{}",
     }
     secret = [row for row in settings.rows().items() if row[1].secret]
     assert {row.name for _, row in secret} == set(values)
@@ -70,7 +75,7 @@ def test_each_secret_can_come_from_each_place(store: dict[str, str], tmp_path: P
             "dotenv": {},
         }
         for place, environ in environs.items():
-            assert getattr(settings.load(environ, dotenv=dotenv), attribute) == given[place], place
+            assert str(getattr(settings.load(environ, dotenv=dotenv), attribute)) == given[place], place
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,10 @@ def test_what_goes_wrong_names_the_secret_and_the_next_command(
             {"SECRETS_COMMAND": "vault '{name}"},
             "a command and its arguments are needed (No closing quotation)",
         ),
-        ({"SECRETS_NAMES": "APPLIANCE_DATA"}, "'APPLIANCE_DATA' is none of MONGODB_URI, REDIS_URL"),
+        (
+            {"SECRETS_NAMES": "APPLIANCE_DATA"},
+            "'APPLIANCE_DATA' is none of APPLIANCE_TLS_KEY, MONGODB_URI, REDIS_URL",
+        ),
         ({"SECRETS_NAMES": "SMTP_URL"}, "SECRETS_NAMES lists SMTP_URL, but SECRETS_COMMAND is not set"),
     ],
 )

@@ -81,7 +81,8 @@ def leave(course: Course, seen: Seen, now: float) -> None:
     """Stopped by hand after it had ended, which the course may not know yet."""
     if course.phase == Phase.UP:
         _fail(course, seen.started, course.verdict or seen.why, now)
-    course.phase = Phase.LEFT
+    # Also of a life that a guardian began and did not live to see: the next look would take it for a new one.
+    course.phase, course.started = Phase.LEFT, seen.started
 
 
 def forgive(course: Course) -> None:

@@ -229,5 +229,13 @@ class World(RuleBasedStateMachine):
             assert len(self.starts) <= ATTEMPTS
 
 
+def test_a_life_that_no_guardian_saw_is_left_too() -> None:
+    """It asked for a start and died; what was started ended at once, and the operator stopped it."""
+    course = Course(phase=Phase.STARTING, started=1, attempts=1)
+    ended = Seen("FATAL", 0, 2)
+    policy.leave(course, ended, 0.0)
+    assert policy.look(course, ended, 1000.0) is None and course.phase == Phase.LEFT
+
+
 World.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestWorld = World.TestCase
