@@ -118,9 +118,13 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Nobody else who asks for it has it meanwhile: by a lock beside, for the file itself is replaced."""
-    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as lock:  # noqa: PTH123 - an open descriptor
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def locked(lock: Path) -> Iterator[None]:
+    """Nobody else who asks for this lock has it meanwhile. It lies beside the file that it is about, which is
+    replaced by others. Raises OSError.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)

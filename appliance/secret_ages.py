@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +28,7 @@ def note(paths: Paths, outside: Mapping[str, str] | None = None, *, clock: Clock
     """Remember what is new: of our own files, and of `outside` where that is given, whose names are then all
     that there are. Raises OSError.
     """
-    with _locked(paths.seen):
+    with disk.locked(paths.seen.with_suffix(".lock")):
         ledger = _read(paths.seen)
         seen = _now(ledger, _own(paths), {} if outside is None else outside, clock)
         if outside is None:
@@ -108,13 +106,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {"key": secrets.token_hex(32), "seen": {}}
     return dict(ledger)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Any:
-    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -40,6 +40,9 @@ class Spill(NamedTuple):
     groups: tuple[tuple[dt.date, dt.date], ...]
     """First and last day of each row group."""
 
+    def days_of(self, period: Period) -> list[dt.date]:
+        return sorted(day for day in self.days if period.first <= day <= period.last)
+
     def groups_of(self, day: dt.date) -> list[int]:
         return [at for at, (first, last) in enumerate(self.groups) if first <= day <= last]
 
@@ -82,9 +85,7 @@ def often(
     """The forms whose questions get columns of their own there."""
     kept, parts = lake.file(period), []
     left_out = f" WHERE form_id NOT IN ({_texts(without)})" if without else ""
-    if mine := [
-        spill.path for spill in spills if any(period.first <= day <= period.last for day in spill.days)
-    ]:
+    if mine := [spill.path for spill in spills if spill.days_of(period)]:
         within = f"day BETWEEN DATE '{period.first}' AND DATE '{period.last}'"
         parts.append(f"SELECT {_NARROW}, 1 AS fresh FROM {_read(mine)} WHERE {within}")
     if kept.exists():
@@ -152,8 +153,7 @@ def _rows(
     runs = [
         merging.read(spill.path, spill.groups_of(day), pc.field("day") == day, fresh=True)
         for spill in spills
-        for day in sorted(spill.days)
-        if period.first <= day <= period.last
+        for day in spill.days_of(period)
     ]
     if kept.exists():
         stays = ~pc.field("form_id").isin(sorted(without)) if without else None

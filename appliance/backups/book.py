@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
@@ -91,15 +89,11 @@ def read(backups: Path) -> Book:
 @contextlib.contextmanager
 def changing(backups: Path) -> Iterator[Book]:
     """The book, which is written as it is left; not when the body raises. Raises OSError."""
-    descriptor = os.open(backups / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with disk.locked(backups / _LOCK):
         book = read(backups)
         yield book
         _forget(backups, book)
         disk.write_durably(backups / FILE, msgspec.json.format(msgspec.json.encode(book)))
-    finally:
-        os.close(descriptor)
 
 
 def name(backups: Path, path: Path) -> str:

@@ -129,7 +129,7 @@ def _line(key: Key) -> str:
 @contextlib.contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
     """The keys to change in place, with nobody else doing so meanwhile; written when the block has ended."""
-    with disk.locked(path):
+    with disk.locked(path.with_suffix(".lock")):
         keys = read(path)
         yield keys
         disk.write_durably(path, "".join(map(_line, keys)))

@@ -164,7 +164,7 @@ def _kid(secret: str) -> str:
 @contextlib.contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
     """The keys to change in place, with nobody else doing so meanwhile; written when the block has ended."""
-    with disk.locked(path):
+    with disk.locked(path.with_suffix(".lock")):
         keys = read(path)
         yield keys
         owner = path.stat()

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from appliance.disk import RESERVE_BYTES, free_bytes
 from appliance.runtime.guardian import health
-from tests import people
+from tests import disks, people
 from tests.api.forms import publish, submit
 from tests.api.test_partials import save
 from tests.api.uploads import PNG, form_with_files, new_token, upload, uploaded
@@ -44,25 +40,14 @@ HEALED_SECONDS = SILENT_SECONDS + 60.0
 @pytest.fixture(scope="module")
 def crammed() -> Iterator[Running]:
     """An appliance whose data folder, and what its parent says, are on a small disk of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="appliance-"))
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        folder.rmdir()
-        pytest.skip(f"no disk of its own: {mounted.stderr.strip()}")
-    appliance = Running(folder / "data")
-    try:
-        appliance.start()
-        yield appliance
-    finally:
-        with contextlib.suppress(AssertionError):
-            appliance.stop()
-        subprocess.run(["umount", str(folder)], check=True)
-        shutil.rmtree(folder)
+    with disks.mounted(str(DISK)) as folder:
+        appliance = Running(folder / "data")
+        try:
+            appliance.start()
+            yield appliance
+        finally:
+            with contextlib.suppress(AssertionError):
+                appliance.stop()
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.settings import HOME
 from appliance.stores import dumps
+from tests import disks
 from tests.api.forms import publish, submit, walk
 from tests.api.uploads import PNG, answer_with, form_with_files, uploaded
 from tests.ops.command import appliance_command
@@ -227,19 +228,14 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [3_000, 6_000, 60_000, 150_000])
 @pytest.mark.parametrize("left", [0, 5_000, 50_000])
-def test_on_a_full_disk_nothing_is_left_of_it(tmp_path: Path, left: int, size: int) -> None:
+def test_on_a_full_disk_nothing_is_left_of_it(left: int, size: int) -> None:
     if left > size:
         pytest.skip("there is room for it")
-    call = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
-    if subprocess.run(call, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no disk of its own")
-    try:
-        (tmp_path / "filler").write_bytes(b"x" * (disk.free_bytes(tmp_path) - left))
+    with disks.mounted("200k") as folder:
+        (folder / "filler").write_bytes(b"x" * (disk.free_bytes(folder) - left))
         with pytest.raises(OSError, match="No space left"):
-            _write(tmp_path / "one", size)
-        assert [each.name for each in tmp_path.iterdir()] == ["filler"]
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+            _write(folder / "one", size)
+        assert [each.name for each in folder.iterdir()] == ["filler"]
 
 
 def _write(path: Path, size: int) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from appliance import disk
 from appliance.runtime import swapping
 from appliance.settings import HOME
+from tests import disks
 from tests.ops.command import appliance_command
 from tests.running import Running
 
@@ -35,19 +35,10 @@ def _besides(appliance: Running) -> dict[str, str]:
 @pytest.fixture
 def data() -> Iterator[Path]:
     """A disk of its own, with something on it."""
-    folder = Path(tempfile.mkdtemp(prefix="appliance-"))
-    call = ["mount", "-t", "tmpfs", "-o", "size=900m,mode=0700", "tmpfs", str(folder)]
-    mounted = subprocess.run(call, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        folder.rmdir()
-        pytest.skip(f"no disk of its own: {mounted.stderr.strip()}")
-    try:
+    with disks.mounted("900m") as folder:
         (folder / "secrets").mkdir(mode=0o700)
         (folder / "secrets" / "mine").write_text("mine")
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
 
 
 def test_it_is_restored_within_and_runs(appliance: Running, backup: tuple[Path, Path], data: Path) -> None:

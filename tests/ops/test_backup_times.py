@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +24,7 @@ from appliance.disk import free_bytes
 from appliance.ops import backup_child
 from appliance.services import backups
 from appliance.settings import HOME
+from tests import disks
 from tests.api.uploads import answer_with, form_with_files, uploaded
 from tests.people import People
 from tests.running import Running
@@ -170,17 +169,8 @@ def test_two_at_once(instance: Instance) -> None:
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="appliance-"))
-    call = ["mount", "-t", "tmpfs", "-o", "size=400k,mode=0700", "tmpfs", str(folder)]
-    mounted = subprocess.run(call, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        folder.rmdir()
-        pytest.skip(f"no disk of its own: {mounted.stderr.strip()}")
-    try:
+    with disks.mounted("400k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        shutil.rmtree(folder)
 
 
 def test_on_a_full_disk_it_fails_and_the_older_ones_stay(instance: Instance, small_disk: Path) -> None:
