@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from appliance.analytics import answers, asking, days, hot, named
+from appliance.analytics import answers, asking, days, hot, named, parquet
 from appliance.analytics.answers import Asked, Source
 from appliance.analytics.lake import Lake, day
 from appliance.analytics.rows import LAKE
@@ -111,8 +111,7 @@ def make(folder: Path, rows: int, analyzed: int) -> Lake:
             count = rows // DAYS + (place < rows % DAYS)
             made = _DAY.format(place=place, count=count, day=moment.isoformat())
             often = days.often_in(connection, made)
-            batches = connection.sql(made).to_arrow_reader(10_000)
-            tables = (pa.Table.from_batches([batch]).cast(LAKE) for batch in batches)
+            tables = parquet.tables(connection.cursor().sql(made), LAKE)  # the other one makes typed columns
             days.copy(connection, tables, dict.fromkeys(often, hot.columns(_COLUMNS)), path)
         ids = f"SELECT response_id, form_id, created_at FROM read_parquet('{lake.pattern}') LIMIT {analyzed}"
         moods = "['positive', 'neutral', 'negative', 'unsure'][(1 + hash(response_id) % 4)::BIGINT]"
