@@ -203,6 +203,7 @@ def build(
             told(done, total)
         if db is None:
             db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
+        asyncio.run(_index(scratch))
         if wrong := dumps.differing(db, wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
         gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
@@ -211,6 +212,13 @@ def build(
     for record in records:
         erasure_records.write(Paths(folder).erasures, record)
     return Built(manifest, gone)
+
+
+async def _index(scratch: Settings) -> None:
+    """Here, where nobody waits for the first start; and by them it is read without having all in memory."""
+    async with stores_mongo.connect(scratch) as client:
+        with pymongo.timeout(stores_mongo.BUILDING):
+            await stores_mongo.prepare(stores_mongo.database(client))
 
 
 async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> int:

@@ -150,7 +150,7 @@ class _Copy:
     def __init__(self, client: dumps.Client, writer: Writer, told: Told) -> None:
         self._db = client.get_default_database(addresses.DATABASE)
         self._writer, self._told = writer, told
-        self._done, self._total = 0, self._estimate()
+        self._done = self._total = 0
         self.tallies: dict[str, Tally] = {}
 
     @property
@@ -163,6 +163,7 @@ class _Copy:
 
     def collections(self, session: Session) -> None:
         """Raises PyMongoError, OSError."""
+        self._total = dumps.about(self._db, session)
         for name in dumps.collections(self._db):
             self.tallies[name] = self._collection(name, session)
 
@@ -185,9 +186,6 @@ class _Copy:
             except FileNotFoundError:
                 missing.append(str(row["_id"]))
         return missing
-
-    def _estimate(self) -> int:
-        return sum(self._db[name].estimated_document_count() for name in dumps.collections(self._db))
 
 
 def _write(client: dumps.Client, settings: Settings, writer: Writer, now: dt.datetime, told: Told) -> Made:

@@ -54,7 +54,8 @@ async def prepare(context: Context) -> None:
     """Create indexes and the first account as soon as the database can be reached; then return."""
     while not context.prepared:
         try:
-            await mongo.prepare(context.db)
+            with pymongo.timeout(mongo.BUILDING):
+                await mongo.prepare(context.db)
             if await accounts.ensure_admin(context, context.settings):
                 log.info("created the first account", extra={"username": accounts.ADMIN})
             await admin_password.settle(context)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import bson
 import httpx
 import pyrage
 import pytest
@@ -23,6 +24,7 @@ from appliance.settings import HOME
 from appliance.stores import dumps
 from tests import disks
 from tests.api.forms import publish, submit, walk
+from tests.api.test_batch import batch, name
 from tests.api.uploads import PNG, answer_with, form_with_files, uploaded
 from tests.ops.command import appliance_command
 from tests.running import Running, running
@@ -197,8 +199,6 @@ def test_a_restore_that_is_killed_leaves_what_was_there(
 
 
 def test_a_tally_is_of_the_documents_and_not_of_their_order() -> None:
-    import bson
-
     documents = [bson.encode({"_id": number, "text": "x" * number}) for number in range(9)]
     one, other, third = dumps.Counting(), dumps.Counting(), dumps.Counting()
     one.add(b"".join(documents))
@@ -206,6 +206,22 @@ def test_a_tally_is_of_the_documents_and_not_of_their_order() -> None:
         other.add(document)
     third.add(b"".join(documents[:-1]))
     assert one.tally() == other.tally() != third.tally()
+
+
+def test_all_that_is_there_is_read_and_read_once(appliance: Running) -> None:
+    with appliance.client(appliance.login()) as client:
+        few, many = [publish(client) for _ in range(12)], publish(client)
+        for form_id in few:
+            submit(client, form_id)
+        assert {each["status"] for each in batch(client, many, *map(name, range(1_100)))} == {201}
+    with appliance.database() as database:
+        db = database.get_default_database("appliance")
+        with dumps.moment(database, is_embedded=True) as session:
+            for each in dumps.collections(db):
+                read = [row["_id"] for raw in dumps.parts(db, each, session) for row in bson.decode_all(raw)]
+                whole = [row["_id"] for row in db[each].find({}, {"_id": 1}, session=session)]
+                assert sorted(map(str, read)) == sorted(map(str, whole)), each
+            assert dumps.about(db, session) >= 1_112
 
 
 def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
