@@ -5,7 +5,7 @@ The moment is that of a transaction (SecantusDB, where one lasts as long as it i
 `minSnapshotHistoryWindowInSeconds`). Measured: with SecantusDB, snapshot reads see what came later.
 
 What grows with the responses is read in windows over its index: for a query of a whole collection SecantusDB
-reads all of it before it answers, and nobody else's write meanwhile (100,000 responses: 1 s; a window: 20 ms).
+reads all of it before it answers, and no write meanwhile (100,000 responses: 1 s; a window: 20 ms).
 """
 
 from __future__ import annotations
