@@ -1,0 +1,49 @@
+"""`appliance queue …`: background tasks."""
+
+from __future__ import annotations
+
+import argparse
+
+from appliance.ops.command_line import Commands, add_command, add_group, add_json
+
+
+def add(commands: Commands) -> None:
+    queues = add_group(commands, "queue", "background tasks: what waits, runs and failed")
+    add_json(add_command(queues, "list", _list, "the queues, and the tasks that failed for good"))
+    for name, what in (
+        ("pause", "begin nothing more of this queue; what runs goes on"),
+        ("resume", "begin its tasks again"),
+    ):
+        one = add_command(queues, name, _pause, what)
+        one.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+        one.set_defaults(paused=name == "pause")
+    retry = add_command(queues, "retry", _retry, "do failed tasks anew, with all their tries before them")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="of a dead letter")
+    retry.add_argument("--all", action="store_true", help="all dead letters")
+    purge = add_command(queues, "purge", _purge, "cancel what waits on a queue, for good")
+    purge.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+    purge.add_argument("--yes", action="store_true", help="without being asked")
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.show(as_json=chosen.json)
+
+
+def _pause(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.set_paused(chosen.queue, paused=chosen.paused)
+
+
+def _retry(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.retry(chosen.ids, every=chosen.all)
+
+
+def _purge(chosen: argparse.Namespace) -> int:
+    from appliance.ops import queues
+
+    return queues.purge(chosen.queue, sure=chosen.yes)
