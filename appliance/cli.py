@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 
 from appliance import __version__
 from appliance.errors import CannotStart, SettingError, with_mend
-from appliance.ops.command_line import Command, Commands
+from appliance.ops.command_line import Command, Commands, Parser, tell_fault
 
 LAUNCH = "launch"
 """supervisord's own way in, which nobody is shown."""
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, names = _parser(words)
     if words and not words[0].startswith("-") and words[0] not in names:
+        parser.words = words
         parser.error(_unknown(words[0], names))
     chosen = parser.parse_args(words)
     command: Command = chosen.command
@@ -38,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(chosen)
     except (SettingError, CannotStart) as fault:
         told = with_mend(fault) if isinstance(fault, SettingError) else str(fault)
-        for line in told.splitlines():
-            print(f"appliance: {line}", file=sys.stderr)
+        tell_fault(told, as_json=getattr(chosen, "json", False))
         return 2
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`): no fault. Python would complain again when it flushes.
@@ -57,9 +57,9 @@ def _unknown(word: str, names: Collection[str]) -> str:
     return f"there is no command {word!r}; {hint}"
 
 
-def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Collection[str]]:
+def _parser(words: Sequence[str]) -> tuple[Parser, Collection[str]]:
     """The parser and the commands' names."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="appliance",
         description="The forms appliance. Settings: docs/settings.md.",
         epilog="Exit status: 0 done and well, 1 done and not well, 2 refused or could not be done;"
@@ -91,12 +91,14 @@ def _add_groups(commands: Commands) -> None:
         queues_cli,
         running_cli,
         secrets_cli,
+        support_cli,
         users_cli,
     )
 
     running_cli.add(commands)
     config_cli.add(commands)
     logs_cli.add(commands)
+    support_cli.add(commands)
     users_cli.add(commands)
     secrets_cli.add(commands)
     queues_cli.add(commands)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from appliance.ops.command_line import Commands, add_command, add_group
+from appliance.ops.command_line import Commands, add_command, add_group, add_json
 
 
 def add(commands: Commands) -> None:
     audit = add_group(commands, "audit", "the audit log")
-    add_command(audit, "verify", _verify, "does each entry follow from the one before; exit 1 when not")
+    verify = add_command(
+        audit, "verify", _verify, "does each entry follow from the one before; exit 1 when not"
+    )
+    add_json(verify)
 
 
-def _verify(_: argparse.Namespace) -> int:
+def _verify(chosen: argparse.Namespace) -> int:
     from appliance.ops import audit
 
-    return audit.verify()
+    return audit.verify(as_json=chosen.json)

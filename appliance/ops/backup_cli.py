@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from appliance.ops.command_line import Commands, add_command, add_group, add_json
+from appliance.ops import progress
+from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_quiet
+from appliance.ops.progress import Told
 
 
 def add(commands: Commands) -> None:
@@ -32,15 +34,17 @@ def add(commands: Commands) -> None:
     for one in (check, restore):
         one.add_argument("file", metavar="FILE", type=Path)
         one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
-    add_command(backups, "key", _key, "print the key that opens them, to keep it elsewhere")
-    for one in (create, listed, check, drill, prune):
+    key = add_command(backups, "key", _key, "print the key that opens them, to keep it elsewhere")
+    for one in (create, check, drill, restore):
+        add_quiet(one)
+    for one in (create, listed, check, drill, prune, restore, key):
         add_json(one)
 
 
 def _create(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.create(chosen.folder, as_json=chosen.json)
+    return backup.create(chosen.folder, as_json=chosen.json, told=_told(chosen, "documents"))
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -52,13 +56,13 @@ def _list(chosen: argparse.Namespace) -> int:
 def _verify(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.check(chosen.file, chosen.key, as_json=chosen.json)
+    return backup.check(chosen.file, chosen.key, as_json=chosen.json, told=_told(chosen, "read"))
 
 
 def _drill(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.drill(chosen.file, chosen.key, as_json=chosen.json)
+    return backup.drill(chosen.file, chosen.key, as_json=chosen.json, told=_told(chosen, "documents"))
 
 
 def _prune(chosen: argparse.Namespace) -> int:
@@ -70,10 +74,23 @@ def _prune(chosen: argparse.Namespace) -> int:
 def _restore(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.restore(chosen.file, chosen.key, chosen.erased, replace=chosen.replace)
+    return backup.restore(
+        chosen.file,
+        chosen.key,
+        chosen.erased,
+        replace=chosen.replace,
+        as_json=chosen.json,
+        told=_told(chosen, "documents"),
+    )
 
 
-def _key(_: argparse.Namespace) -> int:
+def _key(chosen: argparse.Namespace) -> int:
     from appliance.ops import backup
 
-    return backup.show_key()
+    return backup.show_key(as_json=chosen.json)
+
+
+def _told(chosen: argparse.Namespace, what: str) -> Told:
+    from appliance.ops.table import size
+
+    return progress.of(what, quiet=chosen.quiet or chosen.json, show=size if what == "read" else str)

@@ -9,11 +9,27 @@ from appliance.ops.command_line import Commands, add_command, add_group, add_jso
 
 def add(commands: Commands) -> None:
     config = add_group(commands, "config", "settings")
-    show = add_command(config, "show", _config, "each setting with its value and source")
-    add_json(show)
+    for name, command, what in (
+        ("show", _show, "each setting: what holds, what is asked for, its default, and its source"),
+        ("diff", _diff, "what is not the default, and what waits for a reload or restart; exit 1 then"),
+        ("check", _check, "would a start or a reload take them; exit 1 when not"),
+    ):
+        add_json(add_command(config, name, command, what))
 
 
-def _config(chosen: argparse.Namespace) -> int:
+def _show(chosen: argparse.Namespace) -> int:
     from appliance.ops import config
 
-    return config.run(as_json=chosen.json)
+    return config.show(as_json=chosen.json)
+
+
+def _diff(chosen: argparse.Namespace) -> int:
+    from appliance.ops import config
+
+    return config.diff(as_json=chosen.json)
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from appliance.ops import config
+
+    return config.check(as_json=chosen.json)

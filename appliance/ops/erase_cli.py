@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from appliance.ops.command_line import Commands, add_command, add_group, add_json
+from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_quiet
 
 
 def add(commands: Commands) -> None:
@@ -21,6 +21,8 @@ def add(commands: Commands) -> None:
     for one in (export, run):
         one.add_argument("id", metavar="ID", help="as `erase find` told it")
     listed = add_command(erase, "list", _list, "all that were asked for, newest first")
+    for one in (find, run):
+        add_quiet(one)
     for one in (find, run, listed):
         add_json(one)
 
@@ -29,7 +31,7 @@ def _find(chosen: argparse.Namespace) -> int:
     from appliance.ops import erase
 
     wanted = erase.Wanted(chosen.user, chosen.answer, chosen.response, chosen.form, chosen.account)
-    return erase.find(wanted, as_json=chosen.json)
+    return erase.find(wanted, as_json=chosen.json, quiet=chosen.quiet or chosen.json)
 
 
 def _export(chosen: argparse.Namespace) -> int:
@@ -41,7 +43,7 @@ def _export(chosen: argparse.Namespace) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     from appliance.ops import erase
 
-    return erase.run(chosen.id, sure=chosen.yes, as_json=chosen.json)
+    return erase.run(chosen.id, sure=chosen.yes, as_json=chosen.json, quiet=chosen.quiet or chosen.json)
 
 
 def _list(chosen: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from appliance.ops.command_line import Commands, add_command, add_json
+from appliance.errors import CannotStart
+from appliance.ops.command_line import Commands, add_command, add_json, add_json_of_lines, add_quiet
 
 
 def add(commands: Commands) -> None:
@@ -20,8 +21,10 @@ def add(commands: Commands) -> None:
         "--purge", action="store_true", help="delete state and settings too, when confirmed"
     )
     uninstall.add_argument("--yes", action="store_true", help="without being asked")
+    add_quiet(move)
     for one in (move, uninstall):
         one.set_defaults(as_owner=False)
+        add_json_of_lines(one)
     size = add_command(commands, "size", _size, "CPUs, memory and disk for so many responses a day: advice")
     size.add_argument("responses", metavar="RESPONSES", type=int, help="a day")
     size.add_argument(
@@ -31,14 +34,18 @@ def add(commands: Commands) -> None:
 
 
 def _move(chosen: argparse.Namespace) -> int:
-    from appliance.ops import move
+    from appliance.ops import move, progress
+    from appliance.ops.table import size
 
-    return move.run(Path(chosen.folder))
+    told = progress.of("copied and compared", quiet=chosen.quiet or chosen.json, show=size)
+    return move.run(Path(chosen.folder), told)
 
 
 def _uninstall(chosen: argparse.Namespace) -> int:
     from appliance.ops import uninstall
 
+    if chosen.json and chosen.purge and not chosen.yes:
+        raise CannotStart("with --json nobody can be asked; next: --yes")
     return uninstall.run(purge=chosen.purge, sure=chosen.yes)
 
 

@@ -9,9 +9,9 @@ from appliance.ops.command_line import Commands, add_command, add_group, add_jso
 
 def add(commands: Commands) -> None:
     lake = add_group(commands, "lake", "the files of the analytics")
-    add_command(lake, "path", _path, "the folder, for other tools to read")
+    add_json(add_command(lake, "path", _path, "the folder, for other tools to read"))
     add_json(add_command(lake, "verify", _verify, "read them all: are they whole; exit 1 when not"))
-    add_command(lake, "rebuild", _rebuild, "empty it: the next run makes it anew from the database")
+    rebuild = add_command(lake, "rebuild", _rebuild, "empty it: the next run makes it anew from the database")
     share = add_command(lake, "share", _share, "a read-only copy for somebody else, with checksums")
     share.add_argument("folder", metavar="FOLDER", help="it must be empty, or not there yet")
     share.add_argument(
@@ -25,12 +25,14 @@ def add(commands: Commands) -> None:
         help="leave it out, such as submitter; may be repeated",
     )
     share.add_argument("--link", action="store_true", help="hard links, which take no room: for your own use")
+    for one in (rebuild, share):
+        add_json(one)
 
 
-def _path(_: argparse.Namespace) -> int:
+def _path(chosen: argparse.Namespace) -> int:
     from appliance.ops import lake
 
-    return lake.path()
+    return lake.path(as_json=chosen.json)
 
 
 def _verify(chosen: argparse.Namespace) -> int:
@@ -39,13 +41,15 @@ def _verify(chosen: argparse.Namespace) -> int:
     return lake.check(as_json=chosen.json)
 
 
-def _rebuild(_: argparse.Namespace) -> int:
+def _rebuild(chosen: argparse.Namespace) -> int:
     from appliance.ops import lake
 
-    return lake.rebuild()
+    return lake.rebuild(as_json=chosen.json)
 
 
 def _share(chosen: argparse.Namespace) -> int:
     from appliance.ops import lake
 
-    return lake.share(chosen.folder, forms=chosen.form, without=chosen.without, link=chosen.link)
+    return lake.share(
+        chosen.folder, forms=chosen.form, without=chosen.without, link=chosen.link, as_json=chosen.json
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from appliance.ops.command_line import Commands, add_command, add_group, add_json
+from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_json_of_lines
 
 
 def add(commands: Commands) -> None:
@@ -12,6 +12,7 @@ def add(commands: Commands) -> None:
     add_json(add_command(models, "list", _list, "the files that are known, and what each is used for"))
     use = add_command(models, "use", _use, "use this one from the next reload on")
     use.add_argument("file", metavar="FILE", help="a GGUF file, the name of one that is listed, or default")
+    add_json_of_lines(use)
     check = add_command(models, "check", _check, "is it a model, is it whole, does it fit; exit 1 when not")
     check.add_argument("file", metavar="FILE", nargs="?", help="default: those that are used")
     add_json(check)

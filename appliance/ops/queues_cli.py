@@ -17,12 +17,15 @@ def add(commands: Commands) -> None:
         one = add_command(queues, name, _pause, what)
         one.add_argument("queue", metavar="QUEUE", help="high, default or batched")
         one.set_defaults(paused=name == "pause")
+        add_json(one)
     retry = add_command(queues, "retry", _retry, "do failed tasks anew, with all their tries before them")
     retry.add_argument("ids", nargs="*", metavar="ID", help="of a dead letter")
     retry.add_argument("--all", action="store_true", help="all dead letters")
     purge = add_command(queues, "purge", _purge, "cancel what waits on a queue, for good")
     purge.add_argument("queue", metavar="QUEUE", help="high, default or batched")
     purge.add_argument("--yes", action="store_true", help="without being asked")
+    for one in (retry, purge):
+        add_json(one)
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -34,16 +37,16 @@ def _list(chosen: argparse.Namespace) -> int:
 def _pause(chosen: argparse.Namespace) -> int:
     from appliance.ops import queues
 
-    return queues.set_paused(chosen.queue, paused=chosen.paused)
+    return queues.set_paused(chosen.queue, paused=chosen.paused, as_json=chosen.json)
 
 
 def _retry(chosen: argparse.Namespace) -> int:
     from appliance.ops import queues
 
-    return queues.retry(chosen.ids, every=chosen.all)
+    return queues.retry(chosen.ids, every=chosen.all, as_json=chosen.json)
 
 
 def _purge(chosen: argparse.Namespace) -> int:
     from appliance.ops import queues
 
-    return queues.purge(chosen.queue, sure=chosen.yes)
+    return queues.purge(chosen.queue, sure=chosen.yes, as_json=chosen.json)

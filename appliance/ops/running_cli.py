@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import argparse
 
-from appliance.ops.command_line import Commands, add_command, add_json
+from appliance.ops.command_line import Commands, add_command, add_json, add_json_of_lines
 
 
 def add(commands: Commands) -> None:
     running = add_command(commands, "up", _up, "run in the foreground until Ctrl-C or SIGTERM")
     running.set_defaults(as_owner=False)
-    add_command(
+    reload = add_command(
         commands, "reload", _reload, "read settings, certificates and keys anew, without a failed request"
     )
+    add_json_of_lines(reload)
     status = add_command(
         commands, "status", _status, "programs, doors, dependencies; exit 1 when it is not up"
     )
     add_json(status)
-    add_command(commands, "healthcheck", _healthcheck, "the same in one line, for a container engine")
+    add_json(
+        add_command(commands, "healthcheck", _healthcheck, "the same in one line, for a container engine")
+    )
     doctor = add_command(commands, "doctor", _doctor, "look for what is or will be wrong; changes nothing")
     add_json(doctor)
     maintenance = add_command(
         commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
     )
     maintenance.add_argument("state", choices=["on", "off"])
+    add_json(maintenance)
     control = add_command(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
 
@@ -46,10 +50,10 @@ def _status(chosen: argparse.Namespace) -> int:
     return status.run(as_json=chosen.json)
 
 
-def _healthcheck(_: argparse.Namespace) -> int:
+def _healthcheck(chosen: argparse.Namespace) -> int:
     from appliance.ops import healthcheck
 
-    return healthcheck.run()
+    return healthcheck.run(as_json=chosen.json)
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
@@ -61,7 +65,7 @@ def _doctor(chosen: argparse.Namespace) -> int:
 def _maintenance(chosen: argparse.Namespace) -> int:
     from appliance.ops import maintenance
 
-    return maintenance.run(on=chosen.state == "on")
+    return maintenance.run(on=chosen.state == "on", as_json=chosen.json)
 
 
 def _supervisorctl(chosen: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from appliance.ops.command_line import Commands, add_command, add_group, add_json
+from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_json_of_lines
 
 
 def add(commands: Commands) -> None:
@@ -13,6 +13,7 @@ def add(commands: Commands) -> None:
     rotate = add_command(secrets, "rotate", _rotate, "another value, without a failed request")
     names = ["all", "jwt", "database", "redis", "webhooks", "cursors", "backup", "admin", "smtp"]
     rotate.add_argument("name", choices=names)
+    add_json_of_lines(rotate)
 
 
 def _list(chosen: argparse.Namespace) -> int:

@@ -36,6 +36,7 @@ from appliance.runtime import (
     stderr,
     supervisor_socket,
     swapping,
+    unfinished,
 )
 from appliance.runtime.control import FAULTS
 from appliance.runtime.guardian.watch import Watch
@@ -134,6 +135,7 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
     if gives:
         ownership.become(chosen)
     preflight.check(chosen)
+    unfinished.check(chosen)
     steps.say("checked ports, disk, permissions, programs")
     for path in folders.create_secrets(paths, chosen):
         steps.say(f"generated {path.relative_to(paths.data)}")
