@@ -19,12 +19,18 @@ from appliance.ops.command_line import Command, Commands, Parser, tell_fault
 
 LAUNCH = "launch"
 """supervisord's own way in, which nobody is shown."""
+COMPLETING = "_ARGCOMPLETE"
+"""In the environment while a shell asks what may come next."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status. A fault that the operator can mend is told without a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, names = _parser(words)
+    if arguments is None and COMPLETING in os.environ:
+        from appliance.ops import completers
+
+        completers.answer(parser)
     if words and not words[0].startswith("-") and words[0] not in names:
         parser.words = words
         parser.error(_unknown(words[0], names))
@@ -82,6 +88,7 @@ def _add_groups(commands: Commands) -> None:
     from appliance.ops import (
         audit_cli,
         backup_cli,
+        completion_cli,
         config_cli,
         erase_cli,
         installation_cli,
@@ -108,6 +115,7 @@ def _add_groups(commands: Commands) -> None:
     erase_cli.add(commands)
     audit_cli.add(commands)
     installation_cli.add(commands)
+    completion_cli.add(commands)
 
 
 def _launch(chosen: argparse.Namespace) -> int:

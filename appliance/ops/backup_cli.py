@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from appliance.ops import progress
+from appliance.ops import completers, progress
 from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_quiet
+from appliance.ops.completers import complete_by
 from appliance.ops.progress import Told
 
 
@@ -15,11 +16,12 @@ def add(commands: Commands) -> None:
     create = add_command(backups, "create", _create, "make one while the appliance runs")
     listed = add_command(backups, "list", _list, "those that were made, oldest first")
     for one in (create, listed):
-        one.add_argument("--folder", metavar="FOLDER", type=Path, help="default: BACKUP_FOLDER")
+        folder = one.add_argument("--folder", metavar="FOLDER", type=Path, help="default: BACKUP_FOLDER")
+        complete_by(folder, completers.folders)
     check = add_command(backups, "verify", _verify, "read all of one: is it whole")
     drill = add_command(backups, "drill", _drill, "restore one aside, compare it, take it away again")
-    drill.add_argument("file", metavar="FILE", type=Path, nargs="?", help="default: the newest")
-    drill.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
+    tried = drill.add_argument("file", metavar="FILE", type=Path, nargs="?", help="default: the newest")
+    complete_by(tried, completers.backups)
     prune = add_command(
         backups, "prune", _prune, "remove those that BACKUP_KEEP_DAILY and _WEEKLY do not keep"
     )
@@ -32,12 +34,14 @@ def add(commands: Commands) -> None:
         "--erased", metavar="FOLDER", type=Path, help="records of erasures, beside the data folder's own"
     )
     for one in (check, restore):
-        one.add_argument("file", metavar="FILE", type=Path)
-        one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
-    key = add_command(backups, "key", _key, "print the key that opens them, to keep it elsewhere")
+        complete_by(one.add_argument("file", metavar="FILE", type=Path), completers.backups)
+    for one in (check, restore, drill):
+        key = one.add_argument("--key", metavar="FILE", type=Path, help="default: secrets/backup_key")
+        complete_by(key, completers.files)
+    shown = add_command(backups, "key", _key, "print the key that opens them, to keep it elsewhere")
     for one in (create, check, drill, restore):
         add_quiet(one)
-    for one in (create, listed, check, drill, prune, restore, key):
+    for one in (create, listed, check, drill, prune, restore, shown):
         add_json(one)
 
 

@@ -40,6 +40,8 @@ def tell_fault(told: str, *, as_json: bool) -> None:
         what, _, mend = told.rpartition("; next: ")
         print(json.dumps({"error": what or told, "next": mend if what else None}), file=sys.stderr)
         return
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)  # a bar may stand there (`progress`)
     for line in told.splitlines():
         print(f"appliance: {line}", file=sys.stderr)
 

@@ -6,14 +6,17 @@ import argparse
 from pathlib import Path
 
 from appliance.errors import CannotStart
+from appliance.ops import completers
 from appliance.ops.command_line import Commands, add_command, add_json, add_json_of_lines, add_quiet
+from appliance.ops.completers import complete_by
 
 
 def add(commands: Commands) -> None:
     move = add_command(
         commands, "move", _move, "move the data folder to another place or disk; the old one is kept"
     )
-    move.add_argument("folder", metavar="FOLDER", help="where it is to lie")
+    folder = move.add_argument("folder", metavar="FOLDER", help="where it is to lie")
+    complete_by(folder, completers.folders)
     uninstall = add_command(
         commands, "uninstall", _uninstall, "undo scripts/install; state and settings are kept"
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from appliance.ops import completers
 from appliance.ops.command_line import Commands, add_command, add_json
+from appliance.ops.completers import complete_by
 
 
 def add(commands: Commands) -> None:
     logs = add_command(commands, "logs", _logs, "the programs' logs, merged by time")
-    logs.add_argument(
+    programs = logs.add_argument(
         "programs", nargs="*", metavar="NAME", help="only these programs; `api` means every api-N"
     )
+    complete_by(programs, completers.programs)
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
     logs.add_argument("-n", "--lines", type=int, default=100, help="the last N lines (default 100; 0: all)")
     logs.add_argument(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from appliance.ops import completers
 from appliance.ops.command_line import Commands, add_command, add_group, add_json
+from appliance.ops.completers import complete_by
 
 
 def add(commands: Commands) -> None:
@@ -15,14 +17,18 @@ def add(commands: Commands) -> None:
         ("resume", "begin its tasks again"),
     ):
         one = add_command(queues, name, _pause, what)
-        one.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+        complete_by(
+            one.add_argument("queue", metavar="QUEUE", help="high, default or batched"), completers.queues
+        )
         one.set_defaults(paused=name == "pause")
         add_json(one)
     retry = add_command(queues, "retry", _retry, "do failed tasks anew, with all their tries before them")
     retry.add_argument("ids", nargs="*", metavar="ID", help="of a dead letter")
     retry.add_argument("--all", action="store_true", help="all dead letters")
     purge = add_command(queues, "purge", _purge, "cancel what waits on a queue, for good")
-    purge.add_argument("queue", metavar="QUEUE", help="high, default or batched")
+    complete_by(
+        purge.add_argument("queue", metavar="QUEUE", help="high, default or batched"), completers.queues
+    )
     purge.add_argument("--yes", action="store_true", help="without being asked")
     for one in (retry, purge):
         add_json(one)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from appliance.ops import completers
 from appliance.ops.command_line import Commands, add_command, add_json, add_json_of_lines
+from appliance.ops.completers import complete_by
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +31,7 @@ def add(commands: Commands) -> None:
     maintenance.add_argument("state", choices=["on", "off"])
     add_json(maintenance)
     control = add_command(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
-    control.add_argument("arguments", nargs=argparse.REMAINDER)
+    complete_by(control.add_argument("arguments", nargs=argparse.REMAINDER), completers.control)
 
 
 def _up(_: argparse.Namespace) -> int:
