@@ -37,8 +37,9 @@ class Parser(argparse.ArgumentParser):
 def tell_fault(told: str, *, as_json: bool) -> None:
     """On stderr, so that stdout has an answer or nothing."""
     if as_json:
-        what, _, mend = told.rpartition("; next: ")
-        print(json.dumps({"error": what or told, "next": mend if what else None}), file=sys.stderr)
+        first, *rest = told.splitlines() or [""]
+        what, _, mend = first.partition("; next: ")
+        print(json.dumps({"error": "\n".join([what, *rest]), "next": mend or None}), file=sys.stderr)
         return
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)  # a bar may stand there (`progress`)
