@@ -24,7 +24,7 @@ _LOOK = 1.0
 def finder(chosen: Settings, *, now: Callable[[], float] = time.monotonic) -> Callable[[], frozenset[str]]:
     """Gives them at any time, those of files too that were replaced meanwhile."""
     folder = Paths(chosen.data).secrets
-    given = frozenset(_of_settings(chosen))
+    given = frozenset(of_settings(chosen))
     state: dict[str, Any] = {"stamp": None, "at": 0.0, "values": given}
 
     def find() -> frozenset[str]:
@@ -32,30 +32,33 @@ def finder(chosen: Settings, *, now: Callable[[], float] = time.monotonic) -> Ca
             state["at"] = now()
             stamp = _stamp(folder)
             if stamp != state["stamp"]:
-                state["stamp"], state["values"] = stamp, given | frozenset(_of_files(folder))
+                state["stamp"], state["values"] = stamp, given | frozenset(of_files(folder))
         values: frozenset[str] = state["values"]
         return values
 
     return find
 
 
-def _of_settings(chosen: Settings) -> Iterator[str]:
+def of_settings(chosen: Settings) -> Iterator[str]:
+    """As they stand there, and the passwords in addresses."""
     for attribute, row in settings.rows().items():
         value = getattr(chosen, attribute)
         if row.secret and isinstance(value, str):
-            passwords = list(_passwords(value))
-            if passwords or "://" not in value:
-                yield from _long([value, *passwords])
+            found = list(passwords(value))
+            if found or "://" not in value:
+                yield from _long([value, *found])
 
 
-def _passwords(url: str) -> Iterator[str]:
+def passwords(url: str) -> Iterator[str]:
+    """Of an address, as it stands there and as it is meant."""
     with contextlib.suppress(ValueError):
         if password := urlsplit(url).password:
             yield password
             yield unquote(password)
 
 
-def _of_files(folder: Path) -> Iterator[str]:
+def of_files(folder: Path) -> Iterator[str]:
+    """Of `secrets/`, those that are being replaced too."""
     try:
         files = list(folder.iterdir())
     except OSError:

@@ -459,10 +459,17 @@ def find_data(environ: Mapping[str, str] | None = None, *, dotenv: Path | None =
 
     Raises SettingError.
     """
+    data: Path = find_alone("data", environ, dotenv=dotenv)
+    return data
+
+
+def find_alone(
+    attribute: str, environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
+) -> Any:
+    """One that is no secret, whatever is wrong with the others. Raises SettingError."""
     env = os.environ if environ is None else environ
     lines = _read_dotenv(dotenv or find_dotenv(env), strict=False)
-    data: Path = _resolve(rows()["data"], _Sources(env, lines, {}))[0]
-    return data
+    return _resolve(rows()[attribute], _Sources(env, lines, {}))[0]
 
 
 def held(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> dict[str, Found]:

@@ -29,6 +29,9 @@ MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 _BLOCK: Final = 2**20
 
+Told = Callable[[int, int], None]
+"""How many bytes are done, of how many."""
+
 
 class Damaged(Exception):
     """It is no backup, is not whole, was changed, or another key opens it; says which."""
@@ -155,14 +158,16 @@ class _Kept:
 
 
 @contextlib.contextmanager
-def reading(path: Path, *identities: pyrage.x25519.Identity) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def reading(
+    path: Path, *identities: pyrage.x25519.Identity, told: Told | None = None
+) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     """The members in their order; each must be read before the next. One of the identities must open it.
-
-    Raises Damaged, OSError.
+    `told` hears how many of its bytes were read. Raises Damaged, OSError.
     """
     with path.open("rb") as file:
         try:
-            with _piped(lambda sink: pyrage.decrypt_io(file, sink, list(identities)), "rb") as source:
+            read: Any = _Counted(file, told) if told else file
+            with _piped(lambda sink: pyrage.decrypt_io(read, sink, list(identities)), "rb") as source:
                 with pa.CompressedInputStream(pa.PythonFile(source, "r"), "zstd") as packed:
                     with tarfile.open(fileobj=cast(Any, packed), mode="r|", bufsize=_BLOCK) as tar:
                         yield _members(tar)
@@ -170,6 +175,20 @@ def reading(path: Path, *identities: pyrage.x25519.Identity) -> Iterator[Iterato
             if isinstance(fault, OSError) and fault.errno is not None:  # the disk's; age's own have no number
                 raise
             raise Damaged(_words(path, fault)) from None
+
+
+class _Counted:
+    """Tells how much was read of a file."""
+
+    def __init__(self, file: IO[bytes], told: Told) -> None:
+        self._file, self._told, self._done = file, told, 0
+        self._total = os.fstat(file.fileno()).st_size
+
+    def read(self, count: int = -1) -> bytes:
+        piece = self._file.read(count)
+        self._done += len(piece)
+        self._told(self._done, self._total)
+        return piece
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
@@ -215,11 +234,11 @@ def _piped(work: Callable[[IO[bytes]], None], mode: str) -> Iterator[IO[bytes]]:
         raise faults[0]
 
 
-def check(path: Path, *identities: pyrage.x25519.Identity) -> Any:
+def check(path: Path, *identities: pyrage.x25519.Identity, told: Told | None = None) -> Any:
     """The manifest, after every byte was read and compared with it. Raises Damaged, OSError."""
     found: dict[str, Member] = {}
     raw = b""
-    with reading(path, *identities) as members:
+    with reading(path, *identities, told=told) as members:
         for name, content in members:
             if name == MANIFEST:
                 raw = content.read()

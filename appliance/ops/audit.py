@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from pymongo.errors import PyMongoError
 
@@ -11,12 +12,15 @@ from appliance.errors import CannotStart
 from appliance.stores import audit, mongo
 
 
-def verify() -> int:
+def verify(*, as_json: bool) -> int:
     """0 when the chain is whole, 1 with the first entry that is not. Raises CannotStart."""
     try:
         count, broken = asyncio.run(_verify(settings.load()))
     except PyMongoError as fault:
         raise CannotStart(mongo.told(fault)) from None
+    if as_json:
+        print(json.dumps({"entries": count, "broken_at": broken}))
+        return 0 if broken is None else 1
     if broken is None:
         print(f"the audit log is whole: {count} entries")
         return 0

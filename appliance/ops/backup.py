@@ -22,6 +22,8 @@ from appliance.backups.archive import Damaged
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart, Conflict, Problem
 from appliance.ops import drilling, parent, restoring
+from appliance.ops.progress import Told
+from appliance.ops.restoring import Restored
 from appliance.ops.table import print_table, size
 from appliance.services import backup_making, backups
 from appliance.services.backups import Row
@@ -30,17 +32,17 @@ from appliance.settings import Settings
 FAULTS: Final = (Damaged, Problem, PyMongoError, BSONError, OSError)
 
 
-def create(folder: Path | None, *, as_json: bool) -> int:
+def create(folder: Path | None, *, as_json: bool, told: Told) -> int:
     """While the appliance runs. Raises CannotStart."""
     asked = settings.load()
     if parent.find(Paths(asked.data)) is None and asked.mongodb_uri is None:
         raise CannotStart("the appliance is not running, so nobody reads its database; next: ./scripts/up")
     started = time.monotonic()
     try:
-        made = backup_making.create(asked, _absolute(folder), _tell)
+        made = backup_making.create(asked, _absolute(folder), told)
     except FAULTS as fault:
         raise CannotStart(f"no backup was made: {fault}") from None
-    told = {
+    shown = {
         "path": str(made.path),
         "bytes": made.bytes,
         "documents": made.documents,
@@ -50,22 +52,22 @@ def create(folder: Path | None, *, as_json: bool) -> int:
         "seconds": round(time.monotonic() - started, 1),
     }
     if as_json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(shown, indent=2))
     else:
         what = f"{made.documents} documents, {made.files} files, {size(made.bytes)}"
-        print(f"{made.path}: {what} in {told['seconds']} s, read back whole")
+        print(f"{made.path}: {what} in {shown['seconds']} s, read back whole")
         print(f"its key is {Paths(asked.data).backup_key}; keep a copy elsewhere: nothing else opens it")
     for file_id in made.missing:
         print(f"the file {file_id} is lost: the database knows it, the disk does not", file=sys.stderr)
     return 1 if made.missing else 0
 
 
-def check(path: Path, key: Path | None, *, as_json: bool) -> int:
+def check(path: Path, key: Path | None, *, as_json: bool, told: Told) -> int:
     """Read all of it. Raises CannotStart when it is not whole."""
     asked = settings.load()
     found, identities = _known(asked, path), _identities(asked, key)
     try:
-        manifest = archive.check(found, *identities)
+        manifest = archive.check(found, *identities, told=told)
     except OSError as fault:
         raise CannotStart(str(fault)) from None
     except Damaged as fault:
@@ -75,8 +77,8 @@ def check(path: Path, key: Path | None, *, as_json: bool) -> int:
     documents = sum(each["documents"] for each in manifest["collections"].values())
     files = sum(name.startswith(backup_making.FILES) for name in manifest["members"])
     if as_json:
-        told = {name: manifest[name] for name in ("created_at", "collections", "missing_files")}
-        print(json.dumps({**told, "documents": documents, "files": files}, indent=2))
+        shown = {name: manifest[name] for name in ("created_at", "collections", "missing_files")}
+        print(json.dumps({**shown, "documents": documents, "files": files}, indent=2))
     else:
         print(f"{path} is whole: of {manifest['created_at']}, {documents} documents, {files} files")
     return 0
@@ -119,7 +121,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return str(row.path), size(row.bytes), str(known.responses), rfc3339(known.whole_at), drilled, fault
 
 
-def drill(path: Path | None, key: Path | None, *, as_json: bool) -> int:
+def drill(path: Path | None, key: Path | None, *, as_json: bool, told: Told) -> int:
     """Restore one aside and compare it; by default the newest. Raises CannotStart."""
     asked = settings.load()
     if not Paths(asked.data).backups.is_dir():
@@ -130,7 +132,7 @@ def drill(path: Path | None, key: Path | None, *, as_json: bool) -> int:
     identities = _identities(asked, key)
     is_noted = key is None and any(row.path == found and row.known for row in backups.rows(asked))
     try:
-        done = drilling.drill(asked, found, identities, _tell, noted=is_noted)
+        done = drilling.drill(asked, found, identities, told, noted=is_noted)
     except Conflict as fault:
         raise CannotStart(str(fault)) from None
     except (*FAULTS, CannotStart) as fault:
@@ -161,29 +163,50 @@ def prune(*, as_json: bool) -> int:
     return 0
 
 
-def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool) -> int:
-    """Into the data folder. Raises CannotStart; then nothing was changed."""
+def restore(
+    path: Path, key: Path | None, erased: Path | None, *, replace: bool, as_json: bool, told: Told
+) -> int:
+    """Into the data folder, and where one is set into the database of MONGODB_URI. Raises CannotStart; then
+    nothing was changed.
+    """
     asked = settings.load()
-    if asked.mongodb_uri is not None:
-        raise CannotStart("MONGODB_URI is set; a backup is restored into the appliance's own database only")
     data, identities = asked.data, _identities(asked, key)
     path = _known(asked, path)
+    _check_target(data, erased, replace=replace)
+    with parent.hold(Paths(data)) as pid:
+        if pid is not None:
+            raise CannotStart(_RUNS.format(pid))
+        try:
+            done = restoring.restore(asked, path, identities, told, erased)
+        except (Damaged, Problem, PyMongoError, BSONError, OSError) as fault:
+            raise CannotStart(f"nothing was changed: {fault}") from None
+    if as_json:
+        before = str(done.before) if done.before else None
+        print(json.dumps({"data": str(data), "before": before, "erased_anew": done.erased}, indent=2))
+    else:
+        _tell_restored(asked, done)
+    return 0
+
+
+_RUNS: Final = "the appliance runs as process {}; next: stop it, run this again"
+
+
+def _check_target(data: Path, erased: Path | None, *, replace: bool) -> None:
+    """Raises CannotStart."""
     if erased is not None and not erased.is_dir():
         raise CannotStart(f"there is no folder {erased}; next: name a copy of a data folder's erasures/")
     if (pid := parent.find(Paths(data))) is not None:
-        raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
+        raise CannotStart(_RUNS.format(pid))
     if data.exists() and any(each.name != "lost+found" for each in data.iterdir()) and not replace:
         raise CannotStart(
             f"{data} is not empty; next: --replace, which keeps what is there under another name"
         )
-    with parent.hold(Paths(data)) as pid:
-        if pid is not None:
-            raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
-        try:
-            done = restoring.restore(asked, path, identities, _tell, erased)
-        except (Damaged, Problem, PyMongoError, BSONError, OSError) as fault:
-            raise CannotStart(f"nothing was changed: {fault}") from None
-    print(f"{data} is what was backed up")
+
+
+def _tell_restored(asked: Settings, done: Restored) -> None:
+    data = asked.data
+    outside = "" if asked.mongodb_uri is None else ", and so is the database of MONGODB_URI"
+    print(f"{data} is what was backed up{outside}")
     if done.erased:
         print(f"responses in it that were erased since, and now again: {done.erased}")
     if done.before is not None:
@@ -192,18 +215,17 @@ def restore(path: Path, key: Path | None, erased: Path | None, *, replace: bool)
         print(f"the settings of then are {data / backup_making.SETTINGS}; .env was left as it is")
     named = f"APPLIANCE_DATA={shlex.quote(str(data))} " if "APPLIANCE_DATA" in os.environ else ""
     print(f"next: {named}./scripts/up")
-    return 0
 
 
-def show_key() -> int:
+def show_key(*, as_json: bool) -> int:
     """The keys themselves, for a place that is not this machine. Makes one when there is none."""
     path = Paths(settings.load().data).backup_key
     try:
         keys.ensure(path)
-        for each in keys.read_all(path):
-            print(each)
+        found = [str(each) for each in keys.read_all(path)]
     except OSError as fault:
         raise CannotStart(f"{path}: {fault.strerror}; next: ./scripts/up makes the data folder") from None
+    print(json.dumps({"keys": found}, indent=2) if as_json else "\n".join(found))
     return 0
 
 
@@ -221,10 +243,3 @@ def _absolute(folder: Path | None) -> Path | None:
 
 def _identities(asked: Settings, key: Path | None) -> list[pyrage.x25519.Identity]:
     return keys.read_all(key or Paths(asked.data).backup_key)
-
-
-def _tell(done: int, total: int) -> None:
-    """On a terminal, in a line that is written over; it comes some times a second."""
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{done} of {total} documents", end=end, file=sys.stderr, flush=True)

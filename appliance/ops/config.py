@@ -1,11 +1,16 @@
-"""`appliance config show`: each setting, what was asked, what holds and where that comes from."""
+"""`appliance config show|diff|check`: what is asked for, what holds, what waits, whether it can be used."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from appliance import settings
+from appliance.addresses import Paths
+from appliance.clock import utc_now
+from appliance.errors import CannotStart, SettingError, with_mend
+from appliance.ops import instance, pending
 from appliance.settings import Row, Settings
 
 
@@ -20,7 +25,7 @@ class Shown(NamedTuple):
     effect: str
 
 
-def run(*, as_json: bool) -> int:
+def show(*, as_json: bool) -> int:
     """Print the table. Raises SettingError."""
     shown = describe(settings.resolve())
     if as_json:
@@ -28,6 +33,64 @@ def run(*, as_json: bool) -> int:
     else:
         _print(shown)
     return 0
+
+
+def diff(*, as_json: bool) -> int:
+    """What differs from the default, and what waits for a reload or restart: 1 then. Raises SettingError."""
+    changed = [row for row in describe(settings.resolve()) if row.asked not in (None, row.default)]
+    waiting = pending.find(Paths(settings.find_data()))
+    if as_json:
+        told = {
+            "changed": [row._asdict() for row in changed],
+            "pending": [each._asdict() for each in waiting],
+        }
+        print(json.dumps(told, indent=2))
+    else:
+        _print_changed(changed)
+        print()
+        for each in waiting:
+            print(each.told)
+        for effect in dict.fromkeys(each.effect for each in waiting):
+            print(f"next: {pending.mend(effect)}")
+        if not waiting:
+            print("nothing waits for a reload or a restart")
+    return 1 if waiting else 0
+
+
+def check(*, as_json: bool) -> int:
+    """Whether a start or a reload would take them: 1 when not. Changes nothing that runs."""
+    faults = list(_find_faults())
+    if as_json:
+        print(json.dumps({"well": not faults, "faults": faults}, indent=2))
+    else:
+        for fault in faults:
+            print(fault)
+        if not faults:
+            print("every setting can be used, and nginx takes what is made of them")
+    return 1 if faults else 0
+
+
+def _find_faults() -> Iterator[str]:
+    """As `up` and a reload judge them, but for what only a start looks at, such as the disk."""
+    from appliance.runtime import preflight, reload
+    from appliance.tls import sources
+
+    try:
+        paths = Paths(settings.find_data())
+        running = instance.find_held(paths)
+        chosen = settings.load(pending.environ_of_up(paths))
+    except SettingError as fault:
+        yield with_mend(fault)
+        return
+    if running is not None:
+        yield from preflight.find_door_faults(chosen, running)
+    yield from preflight.find_alert_faults(chosen)
+    if not paths.tls.is_dir():
+        return  # nginx is given a certificate at the first start
+    try:
+        reload.judge(chosen, sources.offer(chosen, utc_now()), draft="checked")
+    except (CannotStart, OSError) as fault:
+        yield str(fault)
 
 
 def describe(resolved: dict[str, tuple[Any, str]]) -> list[Shown]:
@@ -82,9 +145,28 @@ def _print(shown: list[Shown]) -> None:
     from appliance.ops.table import print_table
 
     print_table(
-        ("SETTING", "VALUE", "SOURCE", "DEFAULT", "TAKES EFFECT"),
+        ("SETTING", "VALUE", "ASKED FOR", "DEFAULT", "SOURCE", "TAKES EFFECT"),
         [
-            (row.name, row.effective or "-", row.source, row.default or "-", f"on {row.effect}")
+            (
+                row.name,
+                row.effective or "-",
+                row.asked or "-",
+                row.default or "-",
+                row.source,
+                f"on {row.effect}",
+            )
             for row in shown
         ],
     )
+
+
+def _print_changed(changed: list[Shown]) -> None:
+    from appliance.ops.table import print_table
+
+    if not changed:
+        print("every setting has its default")
+        return
+    rows = [
+        (row.name, row.asked or "-", row.default or "-", row.source, f"on {row.effect}") for row in changed
+    ]
+    print_table(("SETTING", "ASKED FOR", "DEFAULT", "SOURCE", "TAKES EFFECT"), rows)

@@ -19,7 +19,7 @@ from appliance.addresses import Paths
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.ops import restoring
-from appliance.ops.restoring import Told
+from appliance.ops.progress import Told
 from appliance.runtime import mongo
 from appliance.services import backup_making, backups
 from appliance.settings import Settings
@@ -52,7 +52,9 @@ def drill(settings: Settings, path: Path, identities: list[Identity], told: Told
         begun, started, scratch = utc_now(), time.monotonic(), paths.backups / backups.SCRATCH
         backups.sweep(paths, backups.folder_of(settings))
         try:
-            built = restoring.build(settings, path, identities, scratch, tell, cache=CACHE, is_kept=False)
+            built = restoring.build(
+                settings, restoring.read(path, identities, tell), scratch, cache=CACHE, is_kept=False
+            )
             manifest = built.manifest
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -8,6 +8,7 @@ could read it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from typing import Any, Final, NamedTuple
@@ -16,8 +17,10 @@ import msgspec
 from redis.exceptions import RedisError
 
 from appliance.errors import CannotStart
-from appliance.ops import inside
+from appliance.ops import inside, progress
+from appliance.ops.progress import Told
 from appliance.ops.table import print_table
+from appliance.queue import status
 from appliance.services import erasure_export, erasures
 from appliance.services.context import Context
 from appliance.services.erasure_shapes import Erasure, StartErasure
@@ -35,12 +38,14 @@ class Wanted(NamedTuple):
     account: bool
 
 
-def find(wanted: Wanted, *, as_json: bool) -> int:
+def find(wanted: Wanted, *, as_json: bool, quiet: bool) -> int:
     """Wait until it was looked for; 1 when it names no person. Raises CannotStart."""
     if not (wanted.user or wanted.answer or wanted.response_ids):
         raise CannotStart("nobody is asked for; next: --user NAME, --answer or --response ID")
     text = _read_answer() if wanted.answer else None
-    found = inside.run(lambda context: _find(context, wanted, text))
+    found = inside.run(
+        lambda context: _find(context, wanted, text, progress.of("forms looked through", quiet=quiet))
+    )
     _tell(found, as_json=as_json)
     if found.state == "found" and not as_json:
         print(f"\nto read it out: ./scripts/appliance erase export {found.erasure_id}")
@@ -54,11 +59,12 @@ def export(erasure_id: str) -> int:
     return 0
 
 
-def run(erasure_id: str, *, sure: bool, as_json: bool) -> int:
+def run(erasure_id: str, *, sure: bool, as_json: bool, quiet: bool) -> int:
     """Wait until it is erased. Raises CannotStart."""
-    if not sure and not _confirmed("Erase what was found, for good?"):
+    if not sure and (as_json or not _confirmed("Erase what was found, for good?")):
         raise CannotStart("nothing was erased; to do it without being asked: --yes")
-    _tell(inside.run(lambda context: _run(context, erasure_id)), as_json=as_json)
+    told = progress.of("responses erased", quiet=quiet)
+    _tell(inside.run(lambda context: _run(context, erasure_id, told)), as_json=as_json)
     return 0
 
 
@@ -73,7 +79,7 @@ def show(*, as_json: bool) -> int:
     return 0
 
 
-async def _find(context: Context, wanted: Wanted, text: str | None) -> Erasure:
+async def _find(context: Context, wanted: Wanted, text: str | None, told: Told) -> Erasure:
     subject: dict[str, Any] = {}
     if wanted.user:
         subject["user_id"] = (await users.get_by_name(context.db, wanted.user))["_id"]
@@ -84,21 +90,25 @@ async def _find(context: Context, wanted: Wanted, text: str | None) -> Erasure:
     fields = {"subject": subject, "account": wanted.account}
     asked = _checked(fields | ({"form_id": wanted.form_id} if wanted.form_id else {}))
     started, _ = await erasures.start(context, None, asked)
-    return await _until(context, started.task_id, "finding")
+    return await _until(context, started.task_id, "finding", started.task_id, told)
 
 
-async def _run(context: Context, erasure_id: str) -> Erasure:
-    await erasures.confirm(context, None, erasure_id)
-    return await _until(context, erasure_id, "erasing")
+async def _run(context: Context, erasure_id: str, told: Told) -> Erasure:
+    task = await erasures.confirm(context, None, erasure_id)
+    return await _until(context, erasure_id, "erasing", task.task_id, told)
 
 
-async def _until(context: Context, erasure_id: str, state: str) -> Erasure:
+async def _until(context: Context, erasure_id: str, state: str, task_id: str, told: Told) -> Erasure:
     """It is not in that state any more. What could not be sent now, the scheduler sends."""
     try:
         await context.sender.flush()
     except (RedisError, OSError):
         print("Redis does not answer; it begins when that is back", file=sys.stderr)
-    while (found := await erasures.get(context, erasure_id)).state == state:  # noqa: ASYNC110 - others' work
+    while (found := await erasures.get(context, erasure_id)).state == state:
+        with contextlib.suppress(RedisError, OSError):
+            task = await status.find(context.redis, task_id)
+            if task and task.progress and task.progress[1]:
+                told(task.progress[0], task.progress[1])
         await asyncio.sleep(_LOOK)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from appliance.addresses import Paths
@@ -10,11 +11,14 @@ from appliance.ops.supervisor import NotRunning
 from appliance.settings import Settings
 
 
-def run() -> int:
+def run(*, as_json: bool) -> int:
     """0 when every program runs and both doors answer, else 1. Raises SettingError."""
     chosen = instance.find_settings(instance.load())
     faults = list(find_faults(chosen))
-    print("; ".join(faults) or "every program runs, both doors answer")
+    if as_json:
+        print(json.dumps({"well": not faults, "faults": faults}))
+    else:
+        print("; ".join(faults) or "every program runs, both doors answer")
     return 1 if faults else 0
 
 

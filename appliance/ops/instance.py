@@ -57,6 +57,15 @@ def find_texts(paths: Paths) -> dict[str, settings.Found] | None:
     return None if environ is None else settings.find_texts(environ)
 
 
+def find_held(paths: Paths) -> Settings | None:
+    """What the programs read since the last start or reload; None when nothing runs on this folder.
+
+    Raises SettingError.
+    """
+    environ = _find_environ(paths)
+    return None if environ is None else settings.load(environ)
+
+
 def find_settings(chosen: Settings) -> Settings:
     """What holds for the appliance that runs on this data folder; `chosen` where that is unknown."""
     return _find(Paths(chosen.data)) or chosen
@@ -68,7 +77,7 @@ def differences(held: Settings, chosen: Settings) -> list[str]:
     for attribute, row in settings.rows().items():
         theirs, ours = getattr(held, attribute), getattr(chosen, attribute)
         if theirs != ours:
-            values = "" if row.secret else f" {_text(theirs)}, and {_text(ours)} holds here"
+            values = "" if row.secret else f" {text(theirs)}, and {text(ours)} holds here"
             told.append(f"{row.name}{values}")
     return told
 
@@ -115,9 +124,14 @@ def _find_environ(paths: Paths) -> dict[str, str] | None:
                 block = Path(f"/proc/{record.pid}/environ").read_bytes()
             except OSError:
                 return None
-            pairs = (os.fsdecode(line).partition("=") for line in block.split(b"\0") if line)
-            return {name: value for name, _, value in pairs}
+            return parse_environ(block)
     return None
+
+
+def parse_environ(block: bytes) -> dict[str, str]:
+    """Of /proc/PID/environ."""
+    pairs = (os.fsdecode(line).partition("=") for line in block.split(b"\0") if line)
+    return {name: value for name, _, value in pairs}
 
 
 def _doors(paths: Paths) -> dict[str, Any]:
@@ -137,7 +151,7 @@ def _doors(paths: Paths) -> dict[str, Any]:
     }
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:

@@ -15,9 +15,10 @@ from appliance.errors import CannotStart
 from appliance.ops.table import print_table
 
 
-def path() -> int:
+def path(*, as_json: bool) -> int:
     """Print the folder."""
-    print(Paths(settings.load().data).lake / "responses")
+    folder = str(Paths(settings.load().data).lake / "responses")
+    print(json.dumps({"folder": folder}) if as_json else folder)
     return 0
 
 
@@ -42,7 +43,7 @@ def check(*, as_json: bool) -> int:
     return 1 if faults else 0
 
 
-def rebuild() -> int:
+def rebuild(*, as_json: bool) -> int:
     """Throw the lake away, so that the next run makes it anew from the database."""
     lake = Lake(Paths(settings.load().data).lake)
     with disk.only_one(lake.folder) as alone:
@@ -52,11 +53,14 @@ def rebuild() -> int:
             lake.clear()
         except OSError as fault:
             raise CannotStart(f"{lake.folder}: {fault}; next: look at it, remove it by hand") from None
+    if as_json:
+        print(json.dumps({"folder": str(lake.folder), "emptied": True}))
+        return 0
     print("The lake is empty; next: POST /api/v1/analytics/run, or wait for ANALYTICS_CRON.")
     return 0
 
 
-def share(folder: str, *, forms: Sequence[str], without: Sequence[str], link: bool) -> int:
+def share(folder: str, *, forms: Sequence[str], without: Sequence[str], link: bool, as_json: bool) -> int:
     """Put a copy there."""
     target = Path(folder).absolute()
     try:
@@ -67,6 +71,10 @@ def share(folder: str, *, forms: Sequence[str], without: Sequence[str], link: bo
         raise CannotStart(f"nothing was shared: {fault}") from None
     except OSError as fault:
         raise CannotStart(f"nothing was shared: {fault}; next: name a folder that may be written") from None
+    if as_json:
+        told = {"responses": done.responses, "files": done.files, "bytes": done.bytes}
+        print(json.dumps({"folder": str(target), **told}, indent=2))
+        return 0
     print(f"{done.responses} responses in {done.files} files, {done.bytes / 1e6:.1f} MB: {target}")
     print("README.md there says how to read them.")
     return 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from appliance import settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
 from appliance.runtime import place
 
 
-def run(*, on: bool) -> int:
+def run(*, on: bool, as_json: bool) -> int:
     """Takes effect with the next request. Raises CannotStart when the data folder cannot be written."""
     data = settings.find_data()
     place.check_readable(data)
@@ -22,6 +24,9 @@ def run(*, on: bool) -> int:
         raise CannotStart(
             f"{mark}: {fault.strerror}; the appliance's user may, once ./scripts/up has run"
         ) from None
+    if as_json:
+        print(json.dumps({"maintenance": on}))
+        return 0
     print(
         "maintenance is on; next: ./scripts/appliance maintenance off, which ends it"
         if on

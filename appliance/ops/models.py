@@ -87,39 +87,49 @@ def check(file: str | None, *, as_json: bool) -> int:
     """Whether a file, or what is used, can be: 1 when not."""
     asked = settings.load()
     paths = [_path(asked, file)] if file else _known(asked)[:2]
-    faults = 0
+    faults, rows = 0, list[dict[str, Any]]()
     for path in paths:
         try:
             judged = ai_models.judge(asked, path)
         except ModelFault as fault:
             faults += 1
-            print(json.dumps({"path": str(path), "fault": str(fault)}) if as_json else str(fault))
-            continue
-        _tell(judged, as_json=as_json)
-    if not paths:
+            rows.append({"path": str(path), "fault": str(fault)})
+            told = str(fault)
+        else:
+            rows.append(_described(judged))
+            told = _in_words(judged)
+        if not as_json:
+            print(told)
+    if as_json:
+        print(json.dumps({"models": rows}, indent=2))
+    elif not paths:
         print(f"there is no model; {llama_install.NEXT}")
     return 1 if faults or not paths else 0
 
 
-def _tell(judged: Judgement, *, as_json: bool) -> None:
+def _described(judged: Judgement) -> dict[str, Any]:
     header, need = judged.header, judged.fit.need
-    if as_json:
-        told = {
-            "path": str(header.path),
-            "architecture": header.architecture,
-            "context": judged.fit.context,
-            "is_tight": judged.fit.is_tight,
-            "need": {**need._asdict(), "total": need.total},
-            "memory": judged.memory,
-        }
-        print(json.dumps(told, indent=2))
-        return
+    return {
+        "path": str(header.path),
+        "architecture": header.architecture,
+        "context": judged.fit.context,
+        "is_tight": judged.fit.is_tight,
+        "need": {**need._asdict(), "total": need.total},
+        "memory": judged.memory,
+    }
+
+
+def _in_words(judged: Judgement) -> str:
+    header, need = judged.header, judged.fit.need
     parts = ", ".join(f"{size(count)} {name}" for name, count in need._asdict().items())
-    print(f"{header.path}: {header.name} ({header.architecture}), for {_purpose(judged)}")
-    print(f"  fits with {judged.fit.context} tokens of context: {size(need.total)} ({parts})")
-    print(f"  of the {size(judged.memory)} that worker-ai may have")
+    lines = [
+        f"{header.path}: {header.name} ({header.architecture}), for {_purpose(judged)}",
+        f"  fits with {judged.fit.context} tokens of context: {size(need.total)} ({parts})",
+        f"  of the {size(judged.memory)} that worker-ai may have",
+    ]
     if judged.fit.is_tight:
-        print("  tight: prompts and analyses are slower than with more memory")
+        lines.append("  tight: prompts and analyses are slower than with more memory")
+    return "\n".join(lines)
 
 
 DEFAULT = "default"
@@ -150,7 +160,7 @@ def use(file: str) -> int:
     new.unlink(missing_ok=True)
     new.symlink_to(path.resolve())
     os.replace(new, link)  # noqa: PTH105
-    _tell(judged, as_json=False)
+    print(_in_words(judged))
     print("next: ./scripts/appliance reload")
     return 0
 

@@ -20,8 +20,9 @@ from appliance import settings
 from appliance.addresses import Paths
 from appliance.disk import free_bytes, move_durably, sync_folder
 from appliance.errors import CannotStart
-from appliance.ops import moving, parent, service
+from appliance.ops import moving, parent, progress, service
 from appliance.ops.moving import Mark
+from appliance.ops.progress import Told
 from appliance.runtime import place, preflight
 
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - named, not used
@@ -30,7 +31,7 @@ RESERVE_BYTES = 512 * 1024 * 1024
 """Must be free beside the copy, as for any start."""
 
 
-def run(target: Path) -> int:
+def run(target: Path, told: Told = progress.nobody) -> int:
     """Raises CannotStart, SettingError."""
     target = target.resolve()  # `..` and links: what it is, not what it is called
     old, source = settings.resolve()["data"]
@@ -43,11 +44,11 @@ def run(target: Path) -> int:
         service.check_root(f"move {target}")
     if target != old:  # else the setting was changed already, and what comes after it is left to do
         _check(old, target)
-        _bring(old, target)
+        _bring(old, target, told)
     return _finish(target)
 
 
-def _bring(old: Path, new: Path) -> None:
+def _bring(old: Path, new: Path, told: Told) -> None:
     """Until the setting names the new folder. Raises CannotStart."""
     installed, before = service.is_installed(), moving.read(new)
     is_active = installed and service.is_active()
@@ -61,8 +62,8 @@ def _bring(old: Path, new: Path) -> None:
             raise CannotStart(
                 f"the appliance runs as process {pid}; next: stop it (kill {pid}), run this again"
             )
-        files, size = copy(old, new)
-        print(f"copied and compared {files} files, {size / 2**20:.1f} MiB")
+        files, copied = copy(old, new, told)
+        print(f"copied and compared {files} files, {copied / 2**20:.1f} MiB")
         if installed:
             service.write_unit(new)
         _write_setting(service.config(), new)
@@ -98,7 +99,7 @@ def _check(old: Path, new: Path) -> None:
         _check_reach(new, old.stat().st_uid)
     if faults := [*place.find_faults(new), *preflight.find_path_faults(new)]:
         raise CannotStart("\n".join(faults))
-    needed, free = sum(path.lstat().st_size for path in walk(old)), free_bytes(place.nearest(new))
+    needed, free = _bytes(old), free_bytes(place.nearest(new))
     if free < needed + RESERVE_BYTES:
         raise CannotStart(
             f"{new}: {free // 2**20} MiB are free on its disk, {(needed + RESERVE_BYTES) // 2**20} MiB are"
@@ -125,13 +126,14 @@ def _check_reach(new: Path, user: int) -> None:
             )
 
 
-def copy(old: Path, new: Path) -> tuple[int, int]:
+def copy(old: Path, new: Path, told: Told = progress.nobody) -> tuple[int, int]:
     """How many files and bytes. What an attempt before left in `new` is removed. Raises CannotStart."""
     for path in new.iterdir():
         if path.name not in (moving.NAME, "lost+found"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     _take_over(old, new)
-    count = size = 0
+    count = copied = 0
+    total = _bytes(old)
     for path in walk(old):
         to = new / path.relative_to(old)
         if path.is_dir():
@@ -139,10 +141,15 @@ def copy(old: Path, new: Path) -> tuple[int, int]:
             _take_over(path, to)
         else:
             _copy_file(path, to)
-            count, size = count + 1, size + to.stat().st_size
+            count, copied = count + 1, copied + to.stat().st_size
+            told(copied, total)
     for folder in (new, *(path for path in walk(new) if path.is_dir())):
         sync_folder(folder)
-    return count, size
+    return count, copied
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in walk(folder) if path.is_file())
 
 
 def walk(folder: Path) -> Iterator[Path]:

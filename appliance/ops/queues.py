@@ -23,7 +23,7 @@ _SHOWN = 20
 
 def show(*, as_json: bool) -> int:
     """Queues, then dead letters, the last ones to fail first. Raises CannotStart."""
-    found, later, letters = inside.run(_look)
+    found, later, letters = inside.run(look)
     if as_json:
         told = {"queues": found, "due_later": later, "dead_letters": letters}
         print(json.dumps(msgspec.to_builtins(told), indent=2))
@@ -41,36 +41,49 @@ def show(*, as_json: bool) -> int:
     return 0
 
 
-def set_paused(queue: str, *, paused: bool) -> int:
+def set_paused(queue: str, *, paused: bool, as_json: bool) -> int:
     """What runs goes on. Raises CannotStart."""
     inside.run(lambda context: queues.set_paused(context, None, queue, paused))
+    if as_json:
+        print(json.dumps({"queue": queue, "paused": paused}))
+        return 0
     print(f"{queue} is paused; what runs goes on" if paused else f"{queue} goes on")
     return 0
 
 
-def purge(queue: str, *, sure: bool) -> int:
+def purge(queue: str, *, sure: bool, as_json: bool) -> int:
     """Cancel what waits there, for good. Raises CannotStart."""
-    if not sure and not _confirmed(
-        f"Cancel everything that waits on {queue}, e-mail and deliveries to webhooks too, for good?"
+    if not sure and (
+        as_json
+        or not _confirmed(
+            f"Cancel everything that waits on {queue}, e-mail and deliveries to webhooks too, for good?"
+        )
     ):
         raise CannotStart("nothing was cancelled; to do it without being asked: --yes")
     count = inside.run(lambda context: queues.purge(context, None, queue))
+    if as_json:
+        print(json.dumps({"queue": queue, "cancelled": count}))
+        return 0
     print(f"1 task of {queue} was cancelled" if count == 1 else f"{count} tasks of {queue} were cancelled")
     return 0
 
 
-def retry(ids: Sequence[str], *, every: bool) -> int:
+def retry(ids: Sequence[str], *, every: bool, as_json: bool) -> int:
     """Do dead letters anew. 1 when one of them could not be. Raises CannotStart."""
     if bool(ids) == every:
         raise CannotStart("name the dead letters to do anew, or give --all; next: appliance queue list")
     done, refused = inside.run(lambda context: _retry(context, ids))
+    if as_json:
+        print(json.dumps({"begun": done, "refused": refused}, indent=2))
+        return 1 if refused else 0
     for reason in refused:
         print(reason, file=sys.stderr)
     print("1 task begins anew" if done == 1 else f"{done} tasks begin anew")
     return 1 if refused else 0
 
 
-async def _look(context: Context) -> tuple[list[Queue], int, list[DeadLetter]]:
+async def look(context: Context) -> tuple[list[Queue], int, list[DeadLetter]]:
+    """Queues, how many tasks wait for their time, dead letters."""
     later = await queues.due_later(context)
     return (await queues.every(context)).queues, later, await _letters(context)
 

@@ -5,7 +5,7 @@
 Contract: whatever is killed, the data folder is as it was or as it is to be; the draft beside it is removed
 by the next attempt. What was there before is kept beside under another name. In a data folder that is a mount
 both are within (`runtime.swapping`). What was erased since the backup was made is erased from the draft,
-before anybody can see it.
+before anybody can see it. Where MONGODB_URI names the database, that one is filled (`restore_target`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,9 @@ from appliance.backups import archive, book
 from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
+from appliance.ops import restore_target
+from appliance.ops.progress import Told
+from appliance.ops.restore_target import Target
 from appliance.ops.table import size
 from appliance.runtime import folders, mongo, swapping
 from appliance.services import backup_making, backups, erasure_records
@@ -46,7 +49,15 @@ from appliance.stores.dumps import Tally
 _MARK = ".restoring"
 """In the folder that was built: it goes where that goes, so what has none is what was there before."""
 
-Told = Callable[[int, int], None]
+
+class Source(NamedTuple):
+    """A backup, what opens it, who hears how far it is, and what was erased since."""
+
+    path: Path
+    identities: list[Identity]
+    told: Told
+    records: Sequence[Record]
+    manifest: Any
 
 
 class Built(NamedTuple):
@@ -73,24 +84,42 @@ def restore(
     CannotStart, OSError, PyMongoError.
     """
     records = _records(Paths(settings.data).erasures, erased)
-    if disk.is_mount(settings.data):
-        return _restore_within(settings, path, identities, told, records)
+    source = read(path, identities, told, records)  # before anything is touched
+    within = disk.is_mount(settings.data)
+    with _alone(settings.data if within else settings.data.parent):
+        if within:
+            _check_mounts(settings.data)
+        with restore_target.claimed(settings) as target:
+            return (_restore_within if within else _restore_beside)(settings, source, target)
+
+
+def _restore_beside(settings: Settings, source: Source, target: Target | None) -> Restored:
     data, gone = settings.data, 0
     draft = data.with_name(f".{data.name}.restoring")
-    with _alone(data.parent):
-        _finish(data, draft)
-        try:
-            gone = build(settings, path, identities, draft, told, records=records).erased
-            _take_over(Paths(data).backups, Paths(draft).backups)
-            if data.exists():
-                disk.exchange(draft, data)
-            else:
-                draft.rename(data)
-        except BaseException:
-            if (draft / _MARK).exists():  # it is the draft still
-                shutil.rmtree(draft)
-            raise
-        return Restored(_finish(data, draft), gone)
+    _finish(data, draft)
+    try:
+        gone = build(settings, source, draft, target=target).erased
+        _take_over(Paths(data).backups, Paths(draft).backups)
+        if data.exists():
+            disk.exchange(draft, data)
+        else:
+            draft.rename(data)
+        _taken(target)
+    except BaseException:
+        if (draft / _MARK).exists():  # it is the draft still
+            shutil.rmtree(draft)
+        else:
+            _taken(target)
+        raise
+    before = _finish(data, draft)
+    if target is not None:
+        target.finish()
+    return Restored(before, gone)
+
+
+def _taken(target: Target | None) -> None:
+    if target is not None:
+        target.is_taken = True
 
 
 def _records(*folders: Path | None) -> list[Record]:
@@ -102,30 +131,36 @@ def _records(*folders: Path | None) -> list[Record]:
     return list({record.erasure_id: record for record in found}.values())
 
 
-def _restore_within(
-    settings: Settings, path: Path, identities: list[Identity], told: Told, records: Sequence[Record]
-) -> Restored:
+def _check_mounts(data: Path) -> None:
+    """Raises CannotStart."""
+    swapping.finish(data)
+    if mounts := [each for each in swapping.contents(data) if disk.is_mount(each)]:
+        raise CannotStart(f"{mounts[0]} is a mount within {data}; next: unmount it, or restore elsewhere")
+
+
+def _restore_within(settings: Settings, source: Source, target: Target | None) -> Restored:
     """Into a mount: no folder can take its place, so what is in it is exchanged."""
     data, draft = settings.data, settings.data / swapping.DRAFT
-    with _alone(data):
-        swapping.finish(data)
-        if mounts := [each for each in swapping.contents(data) if disk.is_mount(each)]:
-            raise CannotStart(f"{mounts[0]} is a mount within {data}; next: unmount it, or restore elsewhere")
-        is_empty = not swapping.contents(data)
-        try:
-            gone = build(settings, path, identities, draft, told, records=records).erased
-            (draft / _MARK).unlink()
-            _take_over(Paths(data).backups, Paths(draft).backups)
-            os.sync()  # each file and name of the draft
-            swapping.begin(data, f"{utc_now():%Y-%m-%dT%H-%M-%SZ}")
-        except BaseException:
-            if not swapping.is_begun(data):
-                shutil.rmtree(draft, ignore_errors=True)
-            raise
-        before = swapping.finish(data)
-        if is_empty and before is not None:
-            before.rmdir()
-        return Restored(None if is_empty else before, gone)
+    is_empty = not swapping.contents(data)
+    try:
+        gone = build(settings, source, draft, target=target).erased
+        (draft / _MARK).unlink()
+        _take_over(Paths(data).backups, Paths(draft).backups)
+        os.sync()  # each file and name of the draft
+        swapping.begin(data, f"{utc_now():%Y-%m-%dT%H-%M-%SZ}")
+        _taken(target)
+    except BaseException:
+        if not swapping.is_begun(data):
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            _taken(target)
+        raise
+    before = swapping.finish(data)
+    if is_empty and before is not None:
+        before.rmdir()
+    if target is not None:
+        target.finish()
+    return Restored(None if is_empty else before, gone)
 
 
 def _finish(data: Path, draft: Path) -> Path | None:
@@ -166,33 +201,38 @@ def _take_over(own: Path, second: Path) -> None:
     disk.sync_folder(second)
 
 
+def read(path: Path, identities: list[Identity], told: Told, records: Sequence[Record] = ()) -> Source:
+    """All of it, compared with what its manifest says. Raises Damaged, OSError."""
+    return Source(path, identities, told, records, archive.check(path, *identities))
+
+
 def build(
     settings: Settings,
-    path: Path,
-    identities: list[Identity],
+    source: Source,
     folder: Path,
-    told: Told,
     *,
+    target: Target | None = None,
     cache: int | None = None,
-    records: Sequence[Record] = (),
     is_kept: bool = True,
 ) -> Built:
-    """A data folder out of a backup, compared with what its manifest says; then what `records` tell of is
-    erased from it. It has a database of its own, whatever the appliance's is. Raises Damaged, CannotStart,
+    """A data folder out of a backup, compared with what its manifest says; then what the records tell of is
+    erased from it. It has a database of its own, unless a `target` is given. Raises Damaged, CannotStart,
     OSError, PyMongoError, BSONError.
     """
-    manifest = archive.check(path, *identities)
+    path, identities, told, records, manifest = source
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     (folder / _MARK).touch()
-    _check_room(folder, manifest)
-    scratch = dataclasses.replace(settings, data=folder, mongodb_uri=None)
+    _check_room(folder, manifest, is_embedded=target is None)
+    scratch = dataclasses.replace(settings, data=folder)
+    if target is None:
+        scratch = dataclasses.replace(scratch, mongodb_uri=None)
     folders.create(Paths(folder))
     others = mongo.find_port(Paths(settings.data))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
     done, total = 0, sum(tally.documents for tally in wanted.values())
     with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
-        db: Database[Any] | None = None
+        db = None if target is None else target.db
         for name, content in members:
             if not name.startswith(backup_making.COLLECTIONS):
                 archive.copy(content, folder / name)
@@ -204,13 +244,15 @@ def build(
         if db is None:
             db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
         asyncio.run(_index(scratch))
-        if wrong := dumps.differing(db, wanted):
+        if wrong := dumps.differing(db, wanted) if target is None else target.differing(wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
         gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
     if differing := _differing_files(folder, manifest):
         raise Damaged(f"after it was restored, {differing[0]} is not what was backed up")
     for record in records:
         erasure_records.write(Paths(folder).erasures, record)
+    if target is not None:
+        target.make_safe()
     return Built(manifest, gone)
 
 
@@ -226,9 +268,11 @@ async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> int:
         return await erasure_records.apply(stores_mongo.database(client), records)
 
 
-def _check_room(folder: Path, manifest: Any) -> None:
+def _check_room(folder: Path, manifest: Any, *, is_embedded: bool) -> None:
     """The database takes about as much as its documents, and what it writes ahead. Raises OSError."""
-    needed = sum(member["size"] for member in manifest["members"].values()) + backups.KEPT_FREE
+    sizes = {name: member["size"] for name, member in manifest["members"].items()}
+    here = (name for name in sizes if is_embedded or not name.startswith(backup_making.COLLECTIONS))
+    needed = sum(sizes[name] for name in here) + backups.KEPT_FREE
     if (free := disk.free_bytes(folder)) < needed:
         what = f"{size(needed)} are needed to restore it, {size(free)} are free"
         raise OSError(errno.ENOSPC, what, str(folder))

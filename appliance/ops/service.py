@@ -12,6 +12,11 @@ from appliance.settings import HOME, find_dotenv
 
 UNIT = Path("/etc/systemd/system/appliance.service")
 COMMAND = Path("/usr/local/bin/appliance")
+COMPLETIONS = (
+    Path("/usr/local/share/bash-completion/completions/appliance"),
+    Path("/usr/local/share/zsh/site-functions/_appliance"),
+)
+"""What scripts/install tells shells of the command."""
 NAME = "appliance"
 USER = "appliance"
 

@@ -9,8 +9,8 @@ from typing import Any
 from appliance import __version__, plan, trees
 from appliance.addresses import Paths
 from appliance.clock import rfc3339
-from appliance.errors import CannotStart
-from appliance.ops import budget_table, front, instance, supervisor
+from appliance.errors import CannotStart, SettingError
+from appliance.ops import budget_table, front, instance, pending, supervisor
 from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
@@ -45,7 +45,7 @@ def collect(here: Settings) -> dict[str, Any]:
         "up": False,
         "version": __version__,
         "maintenance": paths.maintenance.exists(),
-        "differences": instance.differences(chosen, here),
+        **_settings(chosen, here),
         "data": str(chosen.data),
         "doors": doors(chosen),
         "certificate": describe_certificate(chosen),
@@ -65,6 +65,20 @@ def collect(here: Settings) -> dict[str, Any]:
         "programs": [_describe(found, program) for program in programs],
         "ready": {"http_status": ready.status, **ready.body},
         "problem": ready.fault,
+    }
+
+
+def _settings(chosen: Settings, here: Settings) -> dict[str, Any]:
+    """`pending`: changed since, and waiting; `differences`: what this terminal alone has otherwise."""
+    try:
+        waiting = pending.find(Paths(chosen.data))
+    except SettingError:  # told by whoever loaded the settings
+        waiting = []
+    names = {each.name for each in waiting}
+    told = instance.differences(chosen, here)
+    return {
+        "pending": [each._asdict() for each in waiting],
+        "differences": [each for each in told if each.partition(" ")[0] not in names],
     }
 
 
@@ -130,6 +144,10 @@ def _print(report: dict[str, Any]) -> None:
     print(f"appliance {report['version']}: {'up' if report['up'] else 'NOT UP'}")
     if report["maintenance"]:
         print("maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off")
+    for each in report["pending"]:
+        print(pending.Pending(**each).told)
+    for effect in dict.fromkeys(each["effect"] for each in report["pending"]):
+        print(f"next: {pending.mend(effect)}")
     for difference in report["differences"]:
         print(f"it runs with {difference}; {instance.ADVICE}")
     print(f"data      {report['data']}")

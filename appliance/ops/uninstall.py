@@ -46,6 +46,8 @@ def _remove_installation() -> None:
     """Last: without the unit nothing is left but the code, which is our own."""
     if service.COMMAND.is_symlink() and service.COMMAND.resolve().is_relative_to(HOME):
         service.COMMAND.unlink()
+        for script in service.COMPLETIONS:
+            script.unlink(missing_ok=True)
     service.UNIT.unlink(missing_ok=True)
     if service.is_systemd_running():
         service.systemctl("daemon-reload")

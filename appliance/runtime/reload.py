@@ -114,8 +114,13 @@ def _new_credentials(held: Mapping[str, Found], asked: Mapping[str, Found]) -> d
         if held[name].text
         and held[name].source != "environment"  # a process keeps the one it was started with
         and held[name].text != asked[name].text
-        and _place(held[name].text) == _place(asked[name].text)
+        and is_same_place(held[name].text, asked[name].text)
     }
+
+
+def is_same_place(url: str | None, other: str | None) -> bool:
+    """They differ in nothing but user and password."""
+    return _place(url) == _place(other)
 
 
 def _place(url: str | None) -> str:
@@ -126,16 +131,19 @@ def _of(chosen: Settings, name: str) -> object:
     return next(getattr(chosen, key) for key, row in settings.rows().items() if row.name == name)
 
 
-def judge(chosen: Settings, offered: Served) -> str:
-    """nginx's configuration for it. Raises CannotStart, in nginx's own words, when it would not take both."""
+def judge(chosen: Settings, offered: Served, *, draft: str = "new") -> str:
+    """nginx's configuration for it. Raises CannotStart, in nginx's own words, when it would not take both.
+
+    Two that judge at a time name their files otherwise, by `draft`.
+    """
     paths = Paths(chosen.data)
     text = rendering.nginx_text(chosen, offered.text)
-    draft = paths.tls / "offered.pem"
-    write_atomically(draft, offered.text)
+    pair = paths.tls / f"offered.pem.{draft}"
+    write_atomically(pair, offered.text)
     try:
-        _check_nginx(paths, text.replace(f'"{paths.served}"', f'"{draft}"'))
+        _check_nginx(paths, text.replace(f'"{paths.served}"', f'"{pair}"'), draft)
     finally:
-        draft.unlink(missing_ok=True)
+        pair.unlink(missing_ok=True)
     return text
 
 
@@ -334,16 +342,16 @@ def is_ready(path: Path) -> bool:
         connection.close()
 
 
-def _check_nginx(paths: Paths, text: str) -> None:
-    draft = paths.run / "nginx.conf.new"
-    write_atomically(draft, text)
-    command = [launch.which("nginx"), "-t", "-q", "-e", "stderr", "-p", str(paths.run), "-c", str(draft)]
+def _check_nginx(paths: Paths, text: str, draft: str) -> None:
+    config = paths.run / f"nginx.conf.{draft}"
+    write_atomically(config, text)
+    command = [launch.which("nginx"), "-t", "-q", "-e", "stderr", "-p", str(paths.run), "-c", str(config)]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired:
         raise CannotStart("nginx -t did not end within 30 s") from None
     finally:
-        draft.unlink(missing_ok=True)
+        config.unlink(missing_ok=True)
     if told.returncode != 0:
         raise CannotStart(f"nginx refuses it: {told.stderr.strip()}")
 

@@ -76,7 +76,7 @@ def _self_signed(settings: Settings, clock: Clock) -> Served:
 def _sweep(paths: Paths) -> None:
     """Drafts of those that were killed an hour ago or more: there may be keys in them."""
     before = time.time() - 3600
-    for pattern in (".judged-*", ".*.tmp", "offered.pem"):
+    for pattern in (".judged-*", ".*.tmp", "offered.pem*"):
         for path in paths.tls.glob(pattern):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:

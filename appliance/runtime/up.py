@@ -36,6 +36,7 @@ from appliance.runtime import (
     stderr,
     supervisor_socket,
     swapping,
+    unfinished,
 )
 from appliance.runtime.control import FAULTS
 from appliance.runtime.guardian.watch import Watch
@@ -70,19 +71,38 @@ def up() -> int:
         os.close(lock)
 
 
+BEGAN = "SCRIPTS_UP_BEGAN"
+"""In the environment: when ./scripts/up began, in seconds since 1970. Its setup counts from there too."""
+
+
 class Steps:
-    """Says what is done, each line with the seconds since the start."""
+    """Says what is done, each line with the seconds since the start, that of ./scripts/up where it started us."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+        self._before = _seconds_since(os.environ.pop(BEGAN, None))
 
     @property
     def seconds(self) -> float:
+        """Of our own."""
         return time.monotonic() - self.started
+
+    @property
+    def shown(self) -> float:
+        return self._before + self.seconds
 
     def say(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads any more: not a reason to stop
-            print(f"[{self.seconds:6.2f} s] {text}", flush=True)
+            print(f"[{self.shown:5.1f} s] {text}", flush=True)
+
+
+def _seconds_since(moment: str | None) -> float:
+    """0 where that cannot be: the machine's clock may have been set since."""
+    try:
+        seconds = time.time() - float((moment or "").replace(",", "."))
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < 86_400 else 0.0
 
 
 def take_lock(steps: Steps, paths: Paths, chosen: Settings) -> int:
@@ -134,6 +154,7 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
     if gives:
         ownership.become(chosen)
     preflight.check(chosen)
+    unfinished.check(chosen)
     steps.say("checked ports, disk, permissions, programs")
     for path in folders.create_secrets(paths, chosen):
         steps.say(f"generated {path.relative_to(paths.data)}")
@@ -292,7 +313,7 @@ class Parent:
         if self.ready:
             password = self.paths.admin_password
             where = f"{front_url(self.settings)}/"
-            self.steps.say(f"ready after {self.steps.seconds:.1f} s: {where} admin password in {password}")
+            self.steps.say(f"ready after {self.steps.shown:.1f} s: {where} admin password in {password}")
             if self.paths.maintenance.exists():
                 self.steps.say(
                     "maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off"

@@ -38,12 +38,15 @@ class Installation:
             patch.setattr(module, "HOME", self.home)
         patch.setattr(service, "UNIT", self.system / "appliance.service")
         patch.setattr(service, "COMMAND", self.system / "appliance")
+        patch.setattr(service, "COMPLETIONS", (self.system / "bash", self.system / "zsh"))
         patch.setattr(service, "USER", pwd.getpwuid(os.geteuid()).pw_name)
         patch.setattr(service, "is_systemd_running", lambda: True)
         patch.setattr(service, "check_root", lambda _: None)
         patch.delenv("APPLIANCE_DATA", raising=False)
         service.UNIT.write_text(service.render(data))
         service.COMMAND.symlink_to(self.home / "scripts" / "appliance")
+        for script in service.COMPLETIONS:
+            script.touch()
 
     def _programs(self, patch: pytest.MonkeyPatch) -> None:
         self.system.mkdir()

@@ -28,7 +28,7 @@ def test_list_names_what_is_used(tmp_path: Path) -> None:
 def test_check_counts_what_a_model_takes(tmp_path: Path) -> None:
     ended = appliance_command("model", "check", str(models.chat_model()), "--json", data=tmp_path / "data")
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
+    told = json.loads(ended.stdout)["models"][0]
     need = told["need"]
     assert told["context"] == 4096
     assert need["weights"] == models.chat_model().stat().st_size, "its output is its embedding"

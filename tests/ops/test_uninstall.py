@@ -35,7 +35,10 @@ def test_state_and_settings_are_kept_unless_purged(installed: Installation) -> N
     assert service.start_command() == "systemctl start appliance"
     assert uninstall.run(purge=False, sure=True) == 0
     assert service.start_command() == "./scripts/up"
-    assert not any(os.path.lexists(path) for path in (installed.home, service.UNIT, service.COMMAND))
+    assert not any(
+        os.path.lexists(path)
+        for path in (installed.home, service.UNIT, service.COMMAND, *service.COMPLETIONS)
+    )
     assert (installed.data / "secrets" / "key").exists() and installed.config.exists()
     assert not installed.is_active and not (installed.system / "deleted").exists()
 

@@ -9,16 +9,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from appliance import addresses, processes, settings, trees
 from appliance.addresses import Paths, read_line
-from appliance.runtime import programs, records
+from appliance.runtime import programs, records, up
 from appliance.settings import HOME
 from tests.runtime.servers import operator_environ, reachable, temporary_data, until
 
@@ -119,7 +121,7 @@ def running() -> Iterator[Appliance]:
 
 def test_it_says_what_it_does_and_where_it_is(running: Appliance) -> None:
     text = "\n".join(running.lines)
-    assert all(re.match(r"\[ *\d+\.\d\d s\] \S", line) for line in running.lines), text
+    assert all(re.match(r"\[ *\d+\.\d s\] \S", line) for line in running.lines), text
     assert f"http://127.0.0.1:{running.settings.http_port}/" in text
     assert str(running.paths.admin_password) in text
     assert "sesame" not in text
@@ -338,3 +340,33 @@ def test_what_cannot_start_leaves_nothing_behind(environ: dict[str, str], data: 
             assert not refused.said("supervisord runs")
             assert refused.living() == []
     assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    "began,least,most",
+    [(lambda: f"{time.time() - 90}", 90, 100), (lambda: f"{time.time() - 90}".replace(".", ","), 90, 100),
+     (lambda: f"{time.time() + 3600}", 0, 10), (lambda: "nonsense", 0, 10), (lambda: "", 0, 10)],
+)  # fmt: skip
+def test_its_lines_count_from_the_start_of_the_script(
+    began: Callable[[], str], least: float, most: float, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Which has set things up before, and told the seconds of that."""
+    monkeypatch.setenv(up.BEGAN, began())
+    steps = up.Steps()
+    steps.say("data folder")
+    told = re.fullmatch(r"\[ *(\d+\.\d) s\] data folder\n", capsys.readouterr().out)
+    assert told and least <= float(told[1]) < most
+    assert steps.seconds < 10, "what is waited for is our own"
+    assert up.BEGAN not in os.environ, "no program is told"
+
+
+def test_setup_counts_from_there_too() -> None:
+    """By the same words as the appliance."""
+    setup = (HOME / "scripts" / "setup").read_text()
+    assert "export SCRIPTS_UP_BEGAN=$EPOCHREALTIME" in (HOME / "scripts" / "up").read_text()
+    pattern = r"^started=[^\n]*|^seconds\(\) \{.*?^\}|^step\(\) [^\n]*"
+    shown = "\n".join(re.findall(pattern, setup, re.MULTILINE | re.DOTALL))
+    code = f"set -eu; SCRIPTS_UP_BEGAN={time.time() - 90:.6f}\n{shown}\nstep ready"
+    told = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout
+    found = re.fullmatch(r"\[ *(\d+\.\d) s\] ready\n", told)
+    assert found and 90 <= float(found[1]) < 100

@@ -1,0 +1,145 @@
+"""Lines of logs for `appliance support`, by what may be in one: words that the code wrote, numbers, ids.
+
+Texts of errors quote what they were about, which may be an answer: what stands in quotes or braces is left
+out of them. A request is told without its query, and without what names something in its path.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final
+
+from appliance.ops.log_lines import Line
+from appliance.settings import HOME
+
+_PLAIN: Final = frozenset({
+    "time", "ts", "level", "program", "logger", "request_id", "task_id", "form_id", "form", "worker", "chore",
+    "kind", "signal", "caller", "component", "method", "protocol", "alert", "event", "state", "address",
+    "upstream_status", "delivery_id", "child", "duration", "version", "exit",
+})  # fmt: skip
+"""Fields whose text is ours, or an id."""
+_TOLD: Final = frozenset({"message", "msg", "error", "err", "exception", "why", "reason"})
+"""Fields with the text of a fault."""
+_PATHS: Final = frozenset({"uri", "path_of_request"})
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"?|(?<!\w)'(?:\\.|[^'\\])*'?|`[^`]*`?|\{[^{}]*\}?")
+_FRAME = re.compile(r"^\s*File \"[^\"]{1,300}\", line \d+(?:, in [\w<>.]+)?$")
+_TITLE = re.compile(
+    r"^(?:Traceback \(most recent call last\):|During handling of .*|The above exception .*)$"
+)
+_MOST: Final = 300
+_NAMED_AFTER: Final = frozenset({"f"})
+
+
+def as_text(line: Line) -> str | None:
+    """None for a request, which goes elsewhere."""
+    if line.fields:
+        return None if is_request(line) else json.dumps(_fields(line.fields), ensure_ascii=False)
+    if _FRAME.match(line.text) or _TITLE.match(line.text):
+        return line.text
+    if line.text.startswith((" ", "\t")):
+        return None  # the code of a frame, or what goes on with something that was left out
+    return told(line.text)
+
+
+def is_request(line: Line) -> bool:
+    return line.program == "nginx" and "uri" in line.fields
+
+
+def as_request(line: Line) -> str:
+    fields = _fields(line.fields)
+    return json.dumps({name: value for name, value in fields.items() if name not in ("program", "message")})
+
+
+def _fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, bool | int | float):
+            found[name] = value
+        elif not isinstance(value, str):
+            continue
+        elif name in _PLAIN:
+            found[name] = value[:_MOST]
+        elif name in _PATHS:
+            found[name] = path(value)
+        elif name in _TOLD:
+            found[name] = traceback(value) if "\n" in value else told(value)
+        elif re.fullmatch(r"[\d.,]{1,40}", value):
+            found[name] = value
+    return found
+
+
+def told(text: str) -> str:
+    """Of the text of a fault: without what it quotes."""
+    before = None
+    while text != before:  # what is nested
+        before, text = text, _QUOTED.sub("…", text)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
+
+
+def traceback(text: str) -> str:
+    """Where it went through, and what kind of fault it was."""
+    lines = []
+    for line in text.splitlines():
+        if _FRAME.match(line) or _TITLE.match(line):
+            lines.append(line)
+        elif found := re.match(r"^([\w.]{1,100})(?:$|:)", line):
+            lines.append(found[1])
+    return "\n".join(lines)
+
+
+def kind(error: str) -> str | None:
+    """Of a fault that is told with its traceback or without: `appliance.errors.Unavailable`."""
+    kinds = re.findall(r"^([A-Za-z_][\w.]{2,100})(?::|$)", error, re.MULTILINE)
+    return kinds[-1] if kinds else None
+
+
+def path(uri: str) -> str:
+    """`/api/v1/forms/*/responses`: the words of the routes, `*` for what names something."""
+    words = uri.partition("?")[0].split("/")
+    shown = [
+        word if not word or (word in _words() and before not in _NAMED_AFTER) else "*"
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return "/".join(shown)
+
+
+@functools.cache
+def _words() -> frozenset[str]:
+    """All that stand after a slash where the routes are written down."""
+    folders = (HOME / "appliance" / "api" / "routes", HOME / "appliance" / "web")
+    texts = (file.read_text() for folder in folders for file in folder.glob("*.py"))
+    return frozenset(word for text in texts for word in re.findall(r"/([a-z0-9][a-z0-9_.\-]*)", text))
+
+
+class Tail:
+    """The last lines that have room together."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._lines: deque[str] = deque()
+        self.is_cut = False
+
+    def add(self, line: str) -> None:
+        self._lines.append(line)
+        self._size += len(line) + 1
+        while self._size > self._most and self._lines:
+            self._size -= len(self._lines.popleft()) + 1
+            self.is_cut = True
+
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)
+
+
+def sorted_out(lines: Iterable[Line], most: int) -> dict[str, Tail]:
+    """By the name of the file: a log each program, and `access`."""
+    found: dict[str, Tail] = {}
+    for line in lines:
+        name = "access" if is_request(line) else line.program
+        text = as_request(line) if name == "access" else as_text(line)
+        if text is not None:
+            found.setdefault(name, Tail(most)).add(text)
+    return found
