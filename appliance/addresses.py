@@ -25,7 +25,8 @@ INNER_PORTS = {
     "redis-exporter": 9121,
     "alerts": 8001,
 }
-"""On 127.0.0.1, where nothing else is said; `alerts` is nginx's, for Alertmanager. With APPLIANCE_PORT_BASE one after the other from there."""
+"""On 127.0.0.1, where nothing else is said; `alerts` is nginx's, for Alertmanager. With
+APPLIANCE_PORT_BASE one after the other from there."""
 GUARDIAN = "guardian"
 """The program that starts the others again."""
 _NAMED = re.compile(r"([0-9a-f]{8})\.[A-Za-z0-9_-]{32,}")

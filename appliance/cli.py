@@ -15,6 +15,7 @@ from pathlib import Path
 
 from appliance import __version__
 from appliance.errors import CannotStart, SettingError, with_mend
+from appliance.ops import alerts_cli
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -91,6 +92,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     _add_lake(commands)
     _add_backups(commands)
     _add_erasures(commands)
+    alerts_cli.add(commands)
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 

@@ -4,8 +4,8 @@
 silenced, silence_id, history, open}`
 
 `_id` is made of Alertmanager's fingerprint of the labels and of the time when it began, so that the same one
-told twice is one row. `acknowledged` is `{by, at, note}`, `silenced` the same with `until`; both are kept when
-it is over. `silence_id` names what keeps it quiet in Alertmanager. `open` is there while the scheduler has to
+told twice is one row. `acknowledged` is `{by, at, note}`, `silenced` the same with `until`; both are kept
+when it is over. `silence_id` names what keeps it quiet in Alertmanager. `open` is there while somebody has to
 look after the row: until it is over, and nothing keeps it quiet any more.
 """
 

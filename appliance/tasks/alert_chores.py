@@ -1,4 +1,4 @@
-"""The scheduler's part in alerts: telling what is wrong inside, and keeping the inbox as Alertmanager has it."""
+"""The scheduler's part in alerts: it tells what is wrong inside, and keeps the inbox as Alertmanager is."""
 
 from __future__ import annotations
 

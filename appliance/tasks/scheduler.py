@@ -7,8 +7,8 @@
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
-- every 30 s: Alertmanager is told what is wrong inside, and every 10 s the inbox of alerts is made to say what
-  that knows (`alert_chores`);
+- every 30 s: Alertmanager is told what is wrong inside, and every 10 s the inbox of alerts is made to say
+  what that knows (`alert_chores`);
 - every 10 s: reservations of writers that died midway are settled;
 - every 10 s: what purged responses have left outside of the database is taken away;
 - every 10 s: a certificate of ACME is renewed when it is due;

@@ -74,6 +74,7 @@ def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
     chosen = settings.load(given, dotenv=Path("/nonexistent"))
     paths = Paths(chosen.data)
     paths.run.mkdir()
+    paths.alertmanager_password.write_text("a password\n")
     command = [
         launch.which(monitoring.BINARIES["alertmanager"]),
         *monitoring.command("alertmanager", chosen, paths), "--log.level=error",
@@ -82,7 +83,7 @@ def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
     made = json.loads(config.read_text())
     made["route"] |= {"group_wait": "1s", "group_interval": "1s"}
     config.write_text(json.dumps(made))
-    url = f"http://127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
+    url = f"http://appliance:a%20password@127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
     with program(command, dict(os.environ)):
         until(lambda: _answers(url), 15, "Alertmanager answers")
         yield url
@@ -196,7 +197,8 @@ def test_what_is_not_set_is_left_out(tmp_path: Path, without: tuple[str, ...]) -
     assert ("email_configs" in text) == ({"SMTP_URL", "ALERT_EMAIL"} <= given.keys())
     assert ("slack_configs" in text) == ("ALERT_SLACK_URL" in given)
     assert ("pagerduty_configs" in text) == ("ALERT_PAGERDUTY_KEY" in given)
-    assert text.count("webhook_configs") == ("ALERT_SMS_URL" in given) + ("ALERT_WATCHDOG_URL" in given)
+    told = ("ALERT_SMS_URL" in given) + ("ALERT_WATCHDOG_URL" in given)
+    assert text.count("webhook_configs") == 1 + told, "the inbox is always told"
     kept = {path.name.removeprefix("alertmanager."): path for path in tmp_path.glob("alertmanager.*_*")}
     assert ("slack_url" in kept) == ("ALERT_SLACK_URL" in given)
     assert ("pagerduty_key" in kept) == ("ALERT_PAGERDUTY_KEY" in given)
