@@ -242,16 +242,16 @@ class Settings:
         secret=True,
     )
     alert_group: int = _row(
-        "ALERT_GROUP_SECONDS",
-        "30",
-        to.whole(1, 600),
-        "what begins within so many seconds is one message",
+        "ALERT_GROUP",
+        "30s",
+        to.span(1, 600),
+        "what begins within that time is one message",
     )
     alert_repeat: int = _row(
-        "ALERT_REPEAT_MINUTES",
-        "240",
-        to.whole(1, 10080),
-        "what still is, and was not acknowledged, is told again after so many minutes",
+        "ALERT_REPEAT",
+        "4h",
+        to.span(5, 7 * 86400),
+        "what still is, and was not acknowledged, is told again after that time",
     )
     egress_allow: tuple[str, ...] = _row(
         "EGRESS_ALLOW",

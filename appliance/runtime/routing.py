@@ -97,7 +97,7 @@ def alertmanager(settings: Settings, folder: Path) -> Json:
             "group_wait": f"{settings.alert_group}s",
             # What comes later, and what is over: twice as long from one message of a group to the next.
             "group_interval": f"{2 * settings.alert_group}s",
-            "repeat_interval": f"{settings.alert_repeat}m",
+            "repeat_interval": f"{settings.alert_repeat}s",
             "routes": [
                 {"matchers": ['alertname="Watchdog"'], "receiver": "watchdog", **_OFTEN},
                 {"matchers": [], "receiver": "inbox", "continue": True, **INBOX},

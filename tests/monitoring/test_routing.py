@@ -7,11 +7,10 @@ import json
 import os
 import random
 import subprocess
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ import pytest
 from appliance import addresses, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart, SettingError
+from appliance.own_alerts import KINDS
 from appliance.runtime import launch, monitoring, preflight, reload, routing
 from appliance.settings import Settings
 from tests.mailbox import mailbox
+from tests.monitoring.receivers import Receiver, settings_for
 from tests.runtime.servers import free_port, program, until
 
 ALL = {
@@ -36,39 +37,14 @@ ALL = {
 }
 
 
-class Receiver:
-    """Takes what is posted, as Slack, PagerDuty, a gateway for text messages and a dead man's switch do."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, Any]] = []
-        taken = self.taken
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                taken.append((self.path, json.loads(body)))
-                self.send_response(202 if self.path == "/pagerduty" else 200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def paths(self, status: str | None = None) -> set[str]:
-        return {path for path, body in self.taken if status in (None, body.get("status"))}
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+@contextmanager
+def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
+    with started(tmp_path, environ) as (url, _):
+        yield url
 
 
 @contextmanager
-def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
+def started(tmp_path: Path, environ: dict[str, str]) -> Iterator[tuple[str, Settings]]:
     """With the product's configuration, but that groups do not wait."""
     given = {"APPLIANCE_DATA": str(tmp_path), "APPLIANCE_PORT_BASE": str(free_port()), **environ}
     chosen = settings.load(given, dotenv=Path("/nonexistent"))
@@ -86,7 +62,7 @@ def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
     url = f"http://appliance:a%20password@127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
     with program(command, dict(os.environ)):
         until(lambda: _answers(url), 15, "Alertmanager answers")
-        yield url
+        yield url, chosen
 
 
 def _answers(url: str) -> bool:
@@ -116,18 +92,6 @@ def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
     made.close()
-
-
-def settings_for(receiver: Receiver, mail: str) -> dict[str, str]:
-    return {
-        "SMTP_URL": mail,
-        "ALERT_EMAIL": "ops@example.org",
-        "ALERT_SLACK_URL": f"{receiver.url}/slack",
-        "ALERT_PAGERDUTY_KEY": "k" * 32,
-        "ALERT_PAGERDUTY_URL": f"{receiver.url}/pagerduty",
-        "ALERT_SMS_URL": f"{receiver.url}/sms",
-        "ALERT_WATCHDOG_URL": f"{receiver.url}/watchdog",
-    }
 
 
 def test_each_severity_reaches_whom_it_should(tmp_path: Path, receiver: Receiver) -> None:
@@ -182,6 +146,58 @@ def test_what_follows_from_redis_is_not_told_beside_it(tmp_path: Path, receiver:
     ]
     assert not [text for text in letters if "TargetDown appliance" in text]
     assert "TargetDown appliance" not in json.dumps(receiver.taken)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.instead_of])
+def test_what_the_appliance_tells_itself_stands_for_what_prometheus_sees(
+    tmp_path: Path, receiver: Receiver, name: str
+) -> None:
+    kind = KINDS[name]
+    same: dict[str, Any] = dict.fromkeys(kind.equal, "one")
+    with mailbox() as mail, alertmanager(tmp_path, settings_for(receiver, mail.url)) as url:
+        fire(url, name, kind.severity, **same)
+        until(lambda: f"{name} " in json.dumps(receiver.taken), 30, "it is told")
+        for rule in kind.instead_of:
+            fire(url, rule, "critical", **same)
+            if same:
+                fire(url, rule, "critical", **dict[str, Any](dict.fromkeys(same, "another")))
+        fire(url, "Last", "critical")
+        until(lambda: "Last it is" in json.dumps(receiver.taken), 30, "what came after is told")
+    text = json.dumps(receiver.taken)
+    for rule in kind.instead_of:
+        assert " ".join([rule, *same.values(), "it is"]) not in text
+        assert not same or f"{rule} another it is" in text
+
+
+def test_what_begins_together_is_one_message_and_a_page_is_of_one_name(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with mailbox() as mail, alertmanager(tmp_path, settings_for(receiver, mail.url)) as url:
+        fire(url, "RedisDown", "critical")
+        fire(url, "OutOfMemoryKill", "critical")
+        until(lambda: len([1 for path, _ in receiver.taken if path == "/pagerduty"]) == 2, 30, "both page")
+        until(lambda: mail.all(), 30, "the e-mail is there")
+    (letter,) = mail.all()
+    assert "and others on" in letter.message["Subject"]
+    (slack,) = [body for path, body in receiver.taken if path == "/slack"]
+    assert "RedisDown it is" in json.dumps(slack) and "OutOfMemoryKill it is" in json.dumps(slack)
+    keys = {body["dedup_key"] for path, body in receiver.taken if path == "/pagerduty"}
+    assert len(keys) == 2, "an incident each"
+
+
+def test_its_api_asks_for_the_password(tmp_path: Path) -> None:
+    with started(tmp_path, ALL) as (url, chosen):
+        bare = f"http://127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
+        for path in ("/api/v2/status", "/api/v2/alerts", "/api/v2/silences", "/metrics", "/-/healthy"):
+            assert httpx.get(bare + path, trust_env=False).status_code == 401, path
+            wrong = httpx.get(bare + path, auth=("appliance", "wrong"), trust_env=False)
+            assert wrong.status_code == 401, path
+        told = httpx.get(f"{url}/api/v2/status", trust_env=False)
+        assert told.status_code == 200 and "sms.example.org" in told.text, "that is why"
+        began = time.monotonic()
+        for _ in range(20):
+            httpx.get(f"{url}/-/healthy", trust_env=False).raise_for_status()
+        assert (time.monotonic() - began) / 20 < 0.25
 
 
 @pytest.mark.parametrize("without", [(), *((name,) for name in ALL), tuple(ALL)])

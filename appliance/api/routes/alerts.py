@@ -7,7 +7,7 @@ from typing import Annotated
 
 from litestar import Response, Router, delete, get, post
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from appliance import addresses
 from appliance.addresses import Paths
@@ -29,10 +29,12 @@ async def list_alerts(
     request: ApiRequest,
     limit: Limit = 50,
     cursor: Cursor = None,
-    state: Annotated[shapes.State | None, Parameter(description="Only those in this state")] = None,
+    wanted: Annotated[
+        shapes.State | None, QueryParameter(name="state", description="Only those in this state")
+    ] = None,
 ) -> Response[bytes]:
     """What is wrong and what was, the last ones to begin first."""
-    return ok(await inbox.newest(request.context, state, cursor, limit))
+    return ok(await inbox.newest(request.context, wanted, cursor, limit))
 
 
 @get(

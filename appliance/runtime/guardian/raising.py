@@ -41,6 +41,11 @@ class Raiser:
             self._thread = threading.Thread(target=self._tell, args=(raised,), name="raise", daemon=True)
             self._thread.start()
 
+    def wait(self) -> None:
+        """Until what was begun is told."""
+        if self._thread is not None:
+            self._thread.join()
+
     def _tell(self, raised: dict[str, Raised]) -> None:
         now = utc_now()
         told = [each.told(now + HOLDS) for each in raised.values()]
