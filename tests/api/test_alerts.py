@@ -151,7 +151,6 @@ def test_what_is_sent_again_or_in_another_order_is_one_row(appliance: Running, c
 def test_the_inner_door_is_closed_to_all_others(appliance: Running, cast: People) -> None:
     body = message(unique("Stranger"), "firing", "abc", utc_now())
     token = appliance.paths.alertmanager_password.read_text().strip()
-    known = cast.nobody.get("/nothing/at/all")
     for path in (
         "/internal/alerts",
         "/internal/",
@@ -162,9 +161,9 @@ def test_the_inner_door_is_closed_to_all_others(appliance: Running, cast: People
         for given in ({}, {"authorization": f"Bearer {token}"}):
             answer = cast.nobody.post(path, json=body, headers=given)
             assert answer.status_code == 404, path
-            assert answer.json()["detail"] == known.json()["detail"]
-    for wrong in ("wrong", cast.admin.headers["authorization"].removeprefix("Bearer "), "ä"):
-        assert inner(appliance, body, wrong.encode("latin-1").decode("latin-1")).status_code == 404
+            assert answer.json()["type"] == "/problems/not-found"
+    for wrong in ("wrong", cast.admin.headers["authorization"].removeprefix("Bearer "), "Bearer"):
+        assert inner(appliance, body, wrong).status_code == 404
     port = addresses.inner_port(appliance.settings, "alerts")
     for path in ("/", "/healthz", "/api/v1/alerts", "/internal/", "/internal/alerts/"):
         assert httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).status_code == 404
@@ -184,7 +183,7 @@ def test_an_acknowledged_alert_is_quiet_until_it_is_over(appliance: Running, cas
     assert cast.admin.post(path, json={"note": "me too"}).json() == told, "once more changes nothing"
     (silence,) = silences(appliance, row)
     assert silence.createdBy == "appliance" and is_quiet(appliance, row["name"])
-    entries = cast.admin.get("/api/v1/audit", params={"subject": row["alert_id"]}).json()["entries"]
+    entries = cast.admin.get("/api/v1/audit", params={"subject": row["alert_id"]}).json()["audit"]
     assert [entry["action"] for entry in entries] == ["alert.acknowledged"]
     fire(appliance, row["name"], over=True)
     settle(appliance)

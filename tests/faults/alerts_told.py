@@ -1,9 +1,9 @@
 """Redis is stopped under load, and its alert is followed all the way: `scripts/faults alerts` runs it.
 
-Prometheus, its rules and intervals, Alertmanager, the database and Redis are those of a running appliance. The
-mail server, and what looks like Slack, PagerDuty and a gateway for text messages, listen on this machine. Only
-ALERT_GROUP and ALERT_REPEAT are shorter than by default, so that nobody waits for four hours. What begins beside
-it, and is to come in the same message, is posted to Alertmanager as Prometheus posts.
+Prometheus, its rules and intervals, Alertmanager, the database and Redis are those of a running appliance.
+The mail server, and what looks like Slack, PagerDuty and a gateway for text messages, listen on this machine.
+Only ALERT_GROUP and ALERT_REPEAT are shorter than by default, so that nobody waits for four hours. What
+begins beside it, and is to come in the same message, is posted to Alertmanager as Prometheus posts.
 """
 
 from __future__ import annotations

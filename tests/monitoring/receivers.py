@@ -16,13 +16,18 @@ class Receiver:
         self.taken: list[tuple[str, Any]] = []
         self.moments: list[float] = []
         """When each came, by the monotonic clock."""
-        taken, moments = self.taken, self.moments
+        self.refused: set[str] = set()
+        """Paths where nothing is taken."""
+        taken, moments, refused = self.taken, self.moments, self.refused
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 moments.append(time.monotonic())
                 taken.append((self.path, json.loads(body)))
+                if self.path in refused:
+                    self.send_error(500)
+                    return
                 self.send_response(202 if self.path == "/pagerduty" else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
