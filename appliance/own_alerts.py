@@ -35,7 +35,7 @@ class Kind(NamedTuple):
 KINDS: Final[dict[str, Kind]] = {
     "DeadLetter": Kind(
         "warning",
-        "The task {task} ({task_id}) failed for good: {error}",
+        "The task {task} ({task_id}) failed for good, after all its tries",
         "./scripts/appliance queue list, then queue retry {task_id}",
         instead_of=("TasksFailed",),
         equal=("queue",),

@@ -47,6 +47,11 @@ _TITLE = (
     "{{ if not .CommonLabels.alertname }} and others{{ end }} on HOST ({{ .CommonLabels.severity }})"
 )
 
+_PAGED = 86400
+"""Seconds: an incident that is open gains nothing by being told again. Alertmanager remembers for twice as
+long whom it has told, and after that closes no incident any more.
+"""
+
 Json = dict[str, Any]
 
 
@@ -105,6 +110,7 @@ def alertmanager(settings: Settings, folder: Path) -> Json:
                     "matchers": ['severity="critical"'],
                     "receiver": "pagerduty",
                     "group_by": ["alertname"],
+                    "repeat_interval": f"{max(settings.alert_repeat, _PAGED)}s",
                     "continue": True,
                     "routes": _TESTS,
                 },

@@ -14,7 +14,6 @@ from appliance.addresses import Paths
 from appliance.backups import book
 from appliance.clock import Clock
 from appliance.own_alerts import HOLDS, Raised
-from appliance.queue.redaction import last_line
 from appliance.services.context import Context
 from appliance.settings import Settings
 from appliance.stores import dead_letters
@@ -51,17 +50,13 @@ async def _causes(context: Context, now: dt.datetime) -> list[Raised]:
 
 
 async def _letters(context: Context, now: dt.datetime) -> list[Raised]:
+    """Without their errors: these may name a person, and go to servers of others."""
     page = await dead_letters.newest(context.db, {}, None, MOST)
     return [
         Raised(
             "DeadLetter",
             row["failed_at"],
-            {
-                "task": row["task"],
-                "task_id": row["_id"],
-                "queue": row["queue"],
-                "error": last_line(row["error"])[:200],
-            },
+            {"task": row["task"], "task_id": row["_id"], "queue": row["queue"]},
         )
         for row in page.rows
         if now - row["failed_at"] < LONGEST

@@ -326,3 +326,23 @@ def test_webhooks_hear_of_it_once(appliance: Running, cast: People) -> None:
     (row,) = rows(cast.admin, name)
     assert data["alert_id"] == row["alert_id"] and data["labels"] == row["labels"]
     assert json.dumps(data["started_at"]) == json.dumps(row["started_at"])
+
+
+def test_a_flood_comes_in_and_goes(appliance: Running, cast: People) -> None:
+    """More than one message holds: what Alertmanager leaves out of it the scheduler asks for."""
+    name, most = unique("Flood").replace("-", ""), 230
+    told = [alert(name, number=f"{number}") for number in range(most)]
+    alertmanager.post(appliance.settings, told)
+
+    def known(state: str) -> int:
+        async def count(context: Context) -> int:
+            return await context.db.alerts.count_documents({"name": name, "state": state})
+
+        return within(appliance.settings, count)
+
+    until(lambda: known("firing") >= 200, 60, "a message of it is there")
+    settle(appliance)
+    assert known("firing") == most
+    alertmanager.post(appliance.settings, [{**each, "endsAt": rfc3339(utc_now())} for each in told])
+    settle(appliance)
+    assert (known("firing"), known("resolved")) == (0, most)

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from appliance import alertmanager
+from appliance.runtime.guardian.policy import ATTEMPTS
 from tests import people
 from tests.api.test_alerts import fire, rows
 from tests.faults import alerts_told
-from tests.faults.steering import stopped
+from tests.faults.alerts_told import letters
+from tests.faults.steering import stopped, supervisorctl
+from tests.faults.test_guardian import rewritten
 from tests.mailbox import Mailbox
 from tests.monitoring.receivers import Receiver
 from tests.ops.command import appliance_command
@@ -63,6 +66,26 @@ def test_what_comes_while_the_database_is_away_is_not_lost(watched: Running, wat
     watched.until_ready()
     until(lambda: rows(watchers.admin, name), 90, "it has come into the inbox")
     assert len(rows(watchers.admin, name)) == 1
+
+
+def test_people_hear_of_a_database_that_is_given_up(
+    watched: Running, watchers: People, mailbox: Mailbox
+) -> None:
+    """By the guardian alone: nobody else needs to run for it but Alertmanager."""
+    with rewritten(watched) as kept:
+        kept.course("mongo").attempts = ATTEMPTS
+    watched.signal("mongo")
+    until(lambda: letters(mailbox, f"mongo stays down after {ATTEMPTS} attempts"), 60, "it comes by e-mail")
+    assert watchers.admin.get("/api/v1/alerts").status_code == 503
+    assert supervisorctl(watched, "start", "mongo").returncode == 0
+    watched.until_ready()
+
+    def states() -> list[str]:
+        return [
+            row["state"] for row in rows(watchers.admin, "ProgramGivenUp") if row["labels"]["name"] == "mongo"
+        ]
+
+    until(lambda: states() == ["resolved"], 90, "the inbox has it, and that it is over")
 
 
 def test_the_commands(watched: Running, watchers: People) -> None:

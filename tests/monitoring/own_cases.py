@@ -33,7 +33,7 @@ Make = Callable[[Running, People], AbstractContextManager[Made]]
 def dead_letter(appliance: Running, cast: People) -> Iterator[Made]:
     _, _, task_id = waiting(cast.alice)
     fail_for_good(appliance, cast.alice, task_id)
-    yield Made({"task_id": task_id, "task": "notify_watchers", "queue": "default"}, "450")
+    yield Made({"task_id": task_id, "task": "notify_watchers", "queue": "default"}, "failed for good")
     assert cast.alice.delete(f"/api/v1/dead-letters/{task_id}").status_code == 204
 
 
