@@ -23,8 +23,10 @@ INNER_PORTS = {
     "alertmanager": 9093,
     "node-exporter": 9100,
     "redis-exporter": 9121,
+    "alerts": 8001,
 }
-"""On 127.0.0.1, where nothing else is said; with APPLIANCE_PORT_BASE one after the other from there."""
+"""On 127.0.0.1, where nothing else is said; `alerts` is nginx's, for Alertmanager. With
+APPLIANCE_PORT_BASE one after the other from there."""
 GUARDIAN = "guardian"
 """The program that starts the others again."""
 _NAMED = re.compile(r"([0-9a-f]{8})\.[A-Za-z0-9_-]{32,}")
@@ -59,6 +61,7 @@ class Paths:
         self.dotenv = self.run / "dotenv"
         self.held_secrets = self.run / "secrets.json"
         self.alerts = self.run / "alerts"
+        self.alertmanager_password = self.run / "alertmanager.password"
         self.nginx_socket = self.run / "nginx.sock"
         self.redis_socket = self.run / "redis.sock"
         self.search_socket = self.run / "search.sock"

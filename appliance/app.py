@@ -23,6 +23,7 @@ from appliance.api.lane import Lane
 from appliance.api.requests import ApiRequest
 from appliance.api.routes import (
     ai,
+    alerts,
     analytics,
     api_keys,
     audit,
@@ -117,6 +118,8 @@ def create_litestar(asked: settings.Settings) -> Litestar:
             ai.router,
             analytics.router,
             metrics.router,
+            alerts.router,
+            alerts.inner,
             form_pages.router,
             *pages.handlers,
         ],

@@ -86,6 +86,7 @@ def _parser(words: Sequence[str]) -> tuple[Parser, Collection[str]]:
 def _add_groups(commands: Commands) -> None:
     """In the order that `--help` shows."""
     from appliance.ops import (
+        alerts_cli,
         audit_cli,
         backup_cli,
         completion_cli,
@@ -105,6 +106,7 @@ def _add_groups(commands: Commands) -> None:
     running_cli.add(commands)
     config_cli.add(commands)
     logs_cli.add(commands)
+    alerts_cli.add(commands)
     support_cli.add(commands)
     users_cli.add(commands)
     secrets_cli.add(commands)

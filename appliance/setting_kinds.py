@@ -36,6 +36,19 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 port = whole(1, 65535)
 
 
+def span(least: int, most: int) -> Callable[[str], int]:
+    """Seconds, from so many to so many."""
+
+    def parse(value: str) -> int:
+        found = re.fullmatch(r"(\d{1,6})([smhd])", value)
+        seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]] if found else -1
+        if not least <= seconds <= most:
+            raise ValueError(f"must be a time such as 30s, 5m, 4h or 2d, from {least} s to {most} s")
+        return seconds
+
+    return parse
+
+
 def size(value: str) -> int:
     found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", value, re.IGNORECASE)
     if not found:

@@ -120,7 +120,7 @@ class Settings:
         "APPLIANCE_PORT_BASE",
         None,
         to.whole(1024, 65000),
-        "the first of the five inner ports on 127.0.0.1; default: 8000 for metrics, 9090, 9093, 9100, 9121",
+        "the first of the six inner ports on 127.0.0.1; default: 8000, 9090, 9093, 9100, 9121, 8001",
         "restart",
     )
     monitoring: bool = _row(
@@ -240,6 +240,18 @@ class Settings:
         to.web_address,
         "a dead man's switch: called about every five minutes, so that its silence is what tells",
         secret=True,
+    )
+    alert_group: int = _row(
+        "ALERT_GROUP",
+        "30s",
+        to.span(1, 600),
+        "what begins within that time is one message",
+    )
+    alert_repeat: int = _row(
+        "ALERT_REPEAT",
+        "4h",
+        to.span(5, 7 * 86400),
+        "what still is, and was not acknowledged, is told again after that time",
     )
     egress_allow: tuple[str, ...] = _row(
         "EGRESS_ALLOW",

@@ -47,6 +47,7 @@ TAGS = {
     "dead-letters": "Tasks that failed for good",
     "webhooks": "Who is told of what happens, and what came of it",
     "analytics": "What the numbers say, over the lake of all responses",
+    "alerts": "What is wrong, who knows of it, and what is kept quiet",
     "metrics": "What Prometheus has measured",
     "ai": "The language models of this machine, behind OpenAI's paths",
     "system": "The machine under it: programs, what they may have and what they use",

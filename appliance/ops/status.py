@@ -10,7 +10,7 @@ from appliance import __version__, plan, trees
 from appliance.addresses import Paths
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart, SettingError
-from appliance.ops import budget_table, front, instance, pending, supervisor
+from appliance.ops import budget_table, firing, front, instance, pending, supervisor
 from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
@@ -52,6 +52,8 @@ def collect(here: Settings) -> dict[str, Any]:
         "database": describe_database(chosen),
         "ai": asdict(ai_models.condition(chosen)),
         "backups": backups.tell(chosen),
+        "alerts": firing.now(chosen) if chosen.monitoring else None,
+        "monitoring": chosen.monitoring,
     }
     try:
         programs = supervisor.ask(paths)
@@ -156,6 +158,8 @@ def _print(report: dict[str, Any]) -> None:
     print(f"database  {database['kind']}" + (f" ({database['note']})" if "note" in database else ""))
     print(f"AI        {_ai(report['ai'])}")
     print(f"backups   {_backups(report['backups'])}")
+    if report["monitoring"]:
+        print(f"alerts    {firing.in_one_line(report['alerts'])}")
     if report["ready"] is not None:
         print(f"ready     {_readiness(report['ready'])}")
     if report["programs"]:

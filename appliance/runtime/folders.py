@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from appliance.addresses import Paths
-from appliance.disk import write_durably
+from appliance.disk import write_atomically, write_durably
 from appliance.secret_files import Pair, new_password
 from appliance.settings import FOLDERS, Settings
 
@@ -50,6 +50,8 @@ def create_secrets(paths: Paths, settings: Settings) -> list[Path]:
 
     Call while no server runs: a rotation that was cut short is ended too.
     """
+    # Of one run: nothing keeps it, and whoever needs it reads it again.
+    write_atomically(paths.alertmanager_password, f"{secrets.token_urlsafe(32)}\n")
     for password in (paths.redis_password, paths.mongo_password, paths.mongo_owner):
         Pair(password).settle()
     wanted = {

@@ -6,10 +6,12 @@ from tables and need no template.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import secrets
 from typing import Any
 
-from appliance import addresses
+from appliance import addresses, alertmanager
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.runtime import routing
@@ -41,6 +43,7 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
     if name == "alertmanager":
         return [
             f"--config.file={routing.write(settings, paths.run)}",
+            f"--web.config.file={_written(paths, 'alertmanager.web', _door(paths))}",
             f"--storage.path={paths.prometheus / 'alertmanager'}", "--cluster.listen-address=",
             "--log.format=json", _page(settings, name), listens,
         ]  # fmt: skip
@@ -71,7 +74,22 @@ def _written(paths: Paths, name: str, content: dict[str, Any]) -> str:
     return str(path)
 
 
+def _door(paths: Paths) -> dict[str, Any]:
+    """Its API is for who knows the password: it takes silences, and tells the addresses of webhooks.
+
+    bcrypt at its least, 1 ms: it is there to make guessing slow, and nobody guesses 256 bits. Without it
+    (`libcrypt` is part of Debian) Alertmanager does not start, rather than being open.
+    """
+    crypt = ctypes.CDLL("libcrypt.so.1").crypt
+    crypt.restype = ctypes.c_char_p
+    salt = f"$2b$04${secrets.token_hex(11)}"
+    hashed = crypt(addresses.read_line(paths.alertmanager_password).encode(), salt.encode())
+    return {"basic_auth_users": {alertmanager.USER: hashed.decode()}}
+
+
 def _prometheus(settings: Settings) -> dict[str, Any]:
+    password = Paths(settings.data).alertmanager_password
+    login = {"basic_auth": {"username": alertmanager.USER, "password_file": str(password)}}
     targets = {
         "appliance": addresses.metrics_port(settings),
         **{name: addresses.inner_port(settings, name) for name in PROGRAMS},
@@ -84,9 +102,10 @@ def _prometheus(settings: Settings) -> dict[str, Any]:
             "external_labels": {"host": routing.host()},
         },
         "rule_files": [str(HOME / "deploy" / "prometheus" / "*.rules.yml")],
-        "alerting": {"alertmanagers": [{"static_configs": [_at(targets["alertmanager"])]}]},
+        "alerting": {"alertmanagers": [{"static_configs": [_at(targets["alertmanager"])], **login}]},
         "scrape_configs": [
-            {"job_name": name, "static_configs": [_at(port)]} for name, port in targets.items()
+            {"job_name": name, "static_configs": [_at(port)]} | (login if name == "alertmanager" else {})
+            for name, port in targets.items()
         ],
     }
 

@@ -108,7 +108,7 @@ def _ports(settings: Settings) -> Iterator[str]:
         yield from _doors(address, settings)
     for name in addresses.INNER_PORTS:
         inner = addresses.inner_port(settings, name)
-        if name in monitoring.PROGRAMS and not settings.monitoring:
+        if name in (*monitoring.PROGRAMS, "alerts") and not settings.monitoring:
             continue
         if fault := _find_bind_fault("127.0.0.1", inner):
             yield f"port {inner} on 127.0.0.1 ({name}): {_port_advice(fault, 'APPLIANCE_PORT_BASE', inner)}"

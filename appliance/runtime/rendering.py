@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from appliance import addresses
 from appliance.addresses import Paths, listened
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart
@@ -91,6 +92,7 @@ def _nginx_values(settings: Settings, served: bytes | None) -> dict[str, str]:
         "hsts": _hsts(settings, served),
         "challenges": str(paths.challenges),
         "own_socket": str(paths.nginx_socket),
+        "inner_door": _inner_door(settings),
         "listen": _lines(4, _listen(settings)),
         "api_servers": _lines(4, _api_servers(paths, given.share("api").processes)),
         "limited_by": "$binary_remote_addr" if settings.rate_limit else '""',
@@ -124,6 +126,27 @@ def _listen(settings: Settings) -> list[str]:
         lines.append(f"listen {host}:{settings.http_port} backlog=2048{only};")
         lines.append(f"listen {host}:{settings.https_port} ssl http2 backlog=2048{only};")
     return lines
+
+
+def _inner_door(settings: Settings) -> str:
+    """Where Alertmanager finds the API; nobody needs it while that does not run."""
+    if not settings.monitoring:
+        return "# Monitoring is off."
+    return _lines(
+        4,
+        [
+            "server {",
+            f"    listen 127.0.0.1:{addresses.inner_port(settings, 'alerts')};",
+            "    client_max_body_size 1m;",
+            "    location = /internal/alerts {",
+            "        proxy_pass http://api;",
+            "    }",
+            "    location / {",
+            "        return 404;",
+            "    }",
+            "}",
+        ],
+    )
 
 
 def _api_servers(paths: Paths, count: int) -> list[str]:

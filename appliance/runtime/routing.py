@@ -1,10 +1,13 @@
 """Who hears of which alert: Alertmanager's configuration.
 
-    info      the list of alerts, and nobody
+    all       the appliance's own inbox, by its inner door
+    info      nobody else
     warning   e-mail, Slack
     critical  the same, PagerDuty, and the webhook for text messages
     Watchdog  the dead man's switch alone
 
+What begins together is one message to people, whatever its name, for one machine has one operator. PagerDuty
+alone is told by name: an incident that is open already calls nobody when another alert comes into it.
 What is not set is left out. Secrets lie in files of their own, as far as Alertmanager 0.25 reads them from
 there; the addresses of webhooks it does not, so its configuration is the appliance's alone too.
 """
@@ -13,34 +16,43 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from appliance import addresses
+from appliance.addresses import Paths
+from appliance.alertmanager import host as host
 from appliance.disk import write_atomically
+from appliance.own_alerts import KINDS
 from appliance.settings import Settings
 
-GROUP_WAIT = "30s"
-"""From a group's first alert to the message: those that come with it are in the same one."""
-REPEAT = "4h"
-"""From one message to the next of what still is."""
+INBOX = {"group_by": ["alertname"], "group_wait": "2s", "group_interval": "15s", "repeat_interval": "4h"}
+"""It wakes nobody, so it need not wait for what comes with an alert."""
+_MOST = 200
+"""Alerts of one message to the inbox: it fits into what the API takes. The scheduler asks for the others."""
 _OFTEN = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "4m"}
 """For the switch: looked at each minute, told again once four have passed, so every five at the latest."""
+_TESTS: list[dict[str, Any]] = [
+    {"matchers": ['alertname="Test"'], "group_by": ["alertname", "test_id"], "group_wait": "1s"}
+]
+"""Somebody waits for a test, and it stands beside no other alert."""
 _TEXT = (
     '{{ range .Alerts }}{{ if eq .Status "resolved" }}Over: {{ end }}{{ .Annotations.summary }}'
     " (HOST, {{ .Labels.severity }})\nNext: {{ .Annotations.next }}\n{{ end }}"
 )
-_TITLE = "[{{ .Status }}] {{ .CommonLabels.alertname }} on HOST ({{ .CommonLabels.severity }})"
+_TITLE = (
+    "[{{ .Status }}] {{ (index .Alerts 0).Labels.alertname }}"
+    "{{ if not .CommonLabels.alertname }} and others{{ end }} on HOST ({{ .CommonLabels.severity }})"
+)
+
+_PAGED = 86400
+"""Seconds: an incident that is open gains nothing by being told again. Alertmanager remembers for twice as
+long whom it has told, and after that closes no incident any more.
+"""
 
 Json = dict[str, Any]
-
-
-def host() -> str:
-    """What this machine is called in messages: a name that no template reads as something else."""
-    return re.sub(r"[^A-Za-z0-9.-]", "", socket.gethostname()) or "localhost"
 
 
 def write(settings: Settings, folder: Path) -> Path:
@@ -77,21 +89,33 @@ def alertmanager(settings: Settings, folder: Path) -> Json:
     people = _mail(settings, folder) | _slack(settings, folder)
     receivers = {
         "nobody": {},
+        "inbox": _inbox(settings),
         "warning": people,
-        "critical": people | _pagerduty(settings, folder) | _webhook(settings.alert_sms_url),
+        "critical": people | _webhook(settings.alert_sms_url),
+        "pagerduty": _pagerduty(settings, folder),
         "watchdog": _webhook(settings.alert_watchdog_url),
     }
     return {
         "route": {
             "receiver": "nobody",
-            "group_by": ["alertname"],
-            "group_wait": GROUP_WAIT,
-            "group_interval": "5m",
-            "repeat_interval": REPEAT,
+            "group_by": ["severity"],
+            "group_wait": f"{settings.alert_group}s",
+            # What comes later, and what is over: twice as long from one message of a group to the next.
+            "group_interval": f"{2 * settings.alert_group}s",
+            "repeat_interval": f"{settings.alert_repeat}s",
             "routes": [
                 {"matchers": ['alertname="Watchdog"'], "receiver": "watchdog", **_OFTEN},
-                {"matchers": ['severity="critical"'], "receiver": "critical"},
-                {"matchers": ['severity="warning"'], "receiver": "warning"},
+                {"matchers": [], "receiver": "inbox", "continue": True, **INBOX},
+                {
+                    "matchers": ['severity="critical"'],
+                    "receiver": "pagerduty",
+                    "group_by": ["alertname"],
+                    "repeat_interval": f"{max(settings.alert_repeat, _PAGED)}s",
+                    "continue": True,
+                    "routes": _TESTS,
+                },
+                {"matchers": ['severity="critical"'], "receiver": "critical", "routes": _TESTS},
+                {"matchers": ['severity="warning"'], "receiver": "warning", "routes": _TESTS},
             ],
         },
         "inhibit_rules": [
@@ -99,13 +123,40 @@ def alertmanager(settings: Settings, folder: Path) -> Json:
             # A scheduler that waits for Redis tells nothing.
             _silences("RedisDown", 'alertname=~"TargetDown|MetricsAbsent"', 'job="appliance"'),
             _silences("CertificateEnds", 'alertname="CertificateExpires"'),
+            *_own(),
         ],
         "receivers": [{"name": name, **configs} for name, configs in receivers.items()],
     }
 
 
-def _silences(source: str, *target: str) -> Json:
-    return {"source_matchers": [f'alertname="{source}"'], "target_matchers": list(target)}
+def _silences(source: str, *target: str, equal: tuple[str, ...] = ()) -> Json:
+    return {
+        "source_matchers": [f'alertname="{source}"'],
+        "target_matchers": list(target),
+        "equal": list(equal),
+    }
+
+
+def _own() -> Iterator[Json]:
+    """What the appliance tells itself says more than the rule that sees the same from outside."""
+    for name, kind in KINDS.items():
+        if kind.instead_of:
+            yield _silences(name, f'alertname=~"{"|".join(kind.instead_of)}"', equal=kind.equal)
+
+
+def _inbox(settings: Settings) -> Json:
+    """The API's `POST /internal/alerts`, with the password of Alertmanager itself."""
+    password = Paths(settings.data).alertmanager_password
+    about: Json = {
+        "url": f"http://127.0.0.1:{addresses.inner_port(settings, 'alerts')}/internal/alerts",
+        "send_resolved": True,
+        "max_alerts": _MOST,
+        "http_config": {
+            "authorization": {"type": "Bearer", "credentials_file": str(password)},
+            "follow_redirects": False,
+        },
+    }
+    return {"webhook_configs": [about]}
 
 
 def _secrets(settings: Settings) -> dict[str, str]:

@@ -7,6 +7,8 @@
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
+- every 30 s: Alertmanager is told what is wrong inside, and every 10 s the inbox of alerts is made to say
+  what that knows (`alert_chores`);
 - every 10 s: reservations of writers that died midway are settled;
 - every 10 s: what purged responses have left outside of the database is taken away;
 - every 10 s: a certificate of ACME is renewed when it is due;
@@ -28,10 +30,12 @@ from redis.exceptions import RedisError
 from appliance import logs, processes, secret_ages
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
+from appliance.own_alerts import AGAIN
 from appliance.services import key_rotation, lake_runs, purging, queues, task_endings
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
+from appliance.tasks import alert_chores
 from appliance.tasks.backups import Backups
 from appliance.tasks.certificate_chore import Certificates
 from appliance.tasks.cron import Cron
@@ -96,6 +100,8 @@ CHORES = (
     Chore("tidy", 10.0, tidy),
     Chore("certificate", 10.0, Certificates(), seconds=None),
     Chore("rotate", 5.0, rotate),
+    Chore("tell", AGAIN, alert_chores.Tell()),
+    Chore("inbox", 10.0, alert_chores.Settle()),
 )
 
 

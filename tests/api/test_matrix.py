@@ -97,6 +97,12 @@ PUT    FORM/shares                           401 200 403 403 404 401 403 200
 GET    FORM/versions                         401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}                401 200 200 200 404 401 403 200
 GET    FORM/versions/{number}/schema.json    401 200 200 200 404 401 403 200
+GET    /api/v1/alerts                        401 403 403 403 403 401 403 200
+GET    /api/v1/alerts/{alert_id}             401 403 403 403 403 401 403 404
+POST   /api/v1/alerts/{alert_id}/acknowledge 401 403 403 403 403 401 403 404
+DELETE /api/v1/alerts/{alert_id}/acknowledge 401 403 403 403 403 401 403 404
+POST   /api/v1/alerts/{alert_id}/silence     401 403 403 403 403 401 403 404
+DELETE /api/v1/alerts/{alert_id}/silence     401 403 403 403 403 401 403 404
 GET    /api/v1/metrics/query                 401 403 403 403 403 401 403 400
 GET    /api/v1/metrics/query_range           401 403 403 403 403 401 403 400
 GET    /api/v1/queues                        401 200 200 200 200 401 403 200
@@ -156,6 +162,8 @@ BODIES: dict[str, Any] = {
     f"POST {FORM}/responses/bulk": {"response_ids": ["{response_id}"], "action": "tag", "value": "seen"},
     f"PATCH {RESPONSE}": {"tags": ["seen"]},
     "POST /api/v1/analytics/query": {"sql": "SELECT count(*) FROM responses"},
+    "POST /api/v1/alerts/{alert_id}/acknowledge": {"note": "I am at it"},
+    "POST /api/v1/alerts/{alert_id}/silence": {"seconds": 600},
     "POST /api/v1/webhooks": {
         "url": "https://example.org/",
         "events": ["response.created"],
@@ -216,6 +224,7 @@ class World:
             "queue": "batched",
             "query_name": "daily",
             "model": "not one of ours",
+            "alert_id": "0-0",
             "token": new_token(),
         }
         if "{file_id}" in operation:

@@ -101,6 +101,7 @@ def test_fields_that_go_together(document: dict[str, Any]) -> None:
     )
     assert fits("ChangeForm", settings={"public": None, "pin": "1234"})
     assert not fits("ChangeForm", settings={"pubic": True})
+    assert fits("Silence", seconds=60) and not fits("Silence") and not fits("Silence", seconds=1)
     ids = {"response_ids": ["a"]}
     assert fits("Bulk", action="delete", **ids) and not fits("Bulk", action="delete", value="x", **ids)
     assert fits("Bulk", action="tag", value="x", **ids) and not fits("Bulk", action="tag", **ids)

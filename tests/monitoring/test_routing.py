@@ -7,11 +7,10 @@ import json
 import os
 import random
 import subprocess
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ import pytest
 from appliance import addresses, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart, SettingError
+from appliance.own_alerts import KINDS
 from appliance.runtime import launch, monitoring, preflight, reload, routing
 from appliance.settings import Settings
 from tests.mailbox import mailbox
+from tests.monitoring.receivers import Receiver, settings_for
 from tests.runtime.servers import free_port, program, until
 
 ALL = {
@@ -36,44 +37,20 @@ ALL = {
 }
 
 
-class Receiver:
-    """Takes what is posted, as Slack, PagerDuty, a gateway for text messages and a dead man's switch do."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, Any]] = []
-        taken = self.taken
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                taken.append((self.path, json.loads(body)))
-                self.send_response(202 if self.path == "/pagerduty" else 200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def paths(self, status: str | None = None) -> set[str]:
-        return {path for path, body in self.taken if status in (None, body.get("status"))}
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+@contextmanager
+def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
+    with started(tmp_path, environ) as (url, _):
+        yield url
 
 
 @contextmanager
-def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
+def started(tmp_path: Path, environ: dict[str, str]) -> Iterator[tuple[str, Settings]]:
     """With the product's configuration, but that groups do not wait."""
     given = {"APPLIANCE_DATA": str(tmp_path), "APPLIANCE_PORT_BASE": str(free_port()), **environ}
     chosen = settings.load(given, dotenv=Path("/nonexistent"))
     paths = Paths(chosen.data)
     paths.run.mkdir()
+    paths.alertmanager_password.write_text("a password\n")
     command = [
         launch.which(monitoring.BINARIES["alertmanager"]),
         *monitoring.command("alertmanager", chosen, paths), "--log.level=error",
@@ -82,10 +59,10 @@ def alertmanager(tmp_path: Path, environ: dict[str, str]) -> Iterator[str]:
     made = json.loads(config.read_text())
     made["route"] |= {"group_wait": "1s", "group_interval": "1s"}
     config.write_text(json.dumps(made))
-    url = f"http://127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
+    url = f"http://appliance:a%20password@127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
     with program(command, dict(os.environ)):
         until(lambda: _answers(url), 15, "Alertmanager answers")
-        yield url
+        yield url, chosen
 
 
 def _answers(url: str) -> bool:
@@ -95,7 +72,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def fire(url: str, name: str, severity: str, *, over: bool = False, **labels: str) -> None:
+def fire(
+    url: str, name: str, severity: str, /, *, over: bool = False, seconds: float = 5, **labels: str
+) -> None:
     now = dt.datetime.now(dt.UTC)
     alert: dict[str, Any] = {
         "labels": {"alertname": name, "severity": severity, **labels},
@@ -103,7 +82,7 @@ def fire(url: str, name: str, severity: str, *, over: bool = False, **labels: st
             "summary": " ".join([name, *labels.values(), "it is"]),
             "next": f"./scripts/appliance mend {name}",
         },
-        "startsAt": (now - dt.timedelta(seconds=5)).isoformat(),
+        "startsAt": (now - dt.timedelta(seconds=seconds)).isoformat(),
     }
     if over:
         alert["endsAt"] = now.isoformat()
@@ -115,18 +94,6 @@ def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
     made.close()
-
-
-def settings_for(receiver: Receiver, mail: str) -> dict[str, str]:
-    return {
-        "SMTP_URL": mail,
-        "ALERT_EMAIL": "ops@example.org",
-        "ALERT_SLACK_URL": f"{receiver.url}/slack",
-        "ALERT_PAGERDUTY_KEY": "k" * 32,
-        "ALERT_PAGERDUTY_URL": f"{receiver.url}/pagerduty",
-        "ALERT_SMS_URL": f"{receiver.url}/sms",
-        "ALERT_WATCHDOG_URL": f"{receiver.url}/watchdog",
-    }
 
 
 def test_each_severity_reaches_whom_it_should(tmp_path: Path, receiver: Receiver) -> None:
@@ -183,6 +150,58 @@ def test_what_follows_from_redis_is_not_told_beside_it(tmp_path: Path, receiver:
     assert "TargetDown appliance" not in json.dumps(receiver.taken)
 
 
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.instead_of])
+def test_what_the_appliance_tells_itself_stands_for_what_prometheus_sees(
+    tmp_path: Path, receiver: Receiver, name: str
+) -> None:
+    kind = KINDS[name]
+    same: dict[str, Any] = dict.fromkeys(kind.equal, "one")
+    with mailbox() as mail, alertmanager(tmp_path, settings_for(receiver, mail.url)) as url:
+        fire(url, name, kind.severity, **same)
+        until(lambda: f"{name} " in json.dumps(receiver.taken), 30, "it is told")
+        for rule in kind.instead_of:
+            fire(url, rule, "critical", **same)
+            if same:
+                fire(url, rule, "critical", **dict[str, Any](dict.fromkeys(same, "another")))
+        fire(url, "Last", "critical")
+        told = ["Last it is", *(f"{rule} another it is" for rule in kind.instead_of if same)]
+        until(lambda: all(each in json.dumps(receiver.taken) for each in told), 30, "the others are told")
+    text = json.dumps(receiver.taken)
+    for rule in kind.instead_of:
+        assert " ".join([rule, *same.values(), "it is"]) not in text
+
+
+def test_what_begins_together_is_one_message_and_a_page_is_of_one_name(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with mailbox() as mail, alertmanager(tmp_path, settings_for(receiver, mail.url)) as url:
+        for name in ("RedisDown", "OutOfMemoryKill"):
+            fire(url, name, "critical", seconds=0)
+        until(lambda: len([1 for path, _ in receiver.taken if path == "/pagerduty"]) == 2, 30, "both page")
+        until(lambda: mail.all(), 30, "the e-mail is there")
+    (letter,) = mail.all()
+    assert "and others on" in letter.message["Subject"]
+    (slack,) = [body for path, body in receiver.taken if path == "/slack"]
+    assert "RedisDown it is" in json.dumps(slack) and "OutOfMemoryKill it is" in json.dumps(slack)
+    keys = {body["dedup_key"] for path, body in receiver.taken if path == "/pagerduty"}
+    assert len(keys) == 2, "an incident each"
+
+
+def test_its_api_asks_for_the_password(tmp_path: Path) -> None:
+    with started(tmp_path, ALL) as (url, chosen):
+        bare = f"http://127.0.0.1:{addresses.inner_port(chosen, 'alertmanager')}"
+        for path in ("/api/v2/status", "/api/v2/alerts", "/api/v2/silences", "/metrics", "/-/healthy"):
+            assert httpx.get(bare + path, trust_env=False).status_code == 401, path
+            wrong = httpx.get(bare + path, auth=("appliance", "wrong"), trust_env=False)
+            assert wrong.status_code == 401, path
+        told = httpx.get(f"{url}/api/v2/status", trust_env=False)
+        assert told.status_code == 200 and "sms.example.org" in told.text, "that is why"
+        began = time.monotonic()
+        for _ in range(20):
+            httpx.get(f"{url}/-/healthy", trust_env=False).raise_for_status()
+        assert (time.monotonic() - began) / 20 < 0.25
+
+
 @pytest.mark.parametrize("without", [(), *((name,) for name in ALL), tuple(ALL)])
 def test_what_is_not_set_is_left_out(tmp_path: Path, without: tuple[str, ...]) -> None:
     given = {name: value for name, value in ALL.items() if name not in without}
@@ -196,7 +215,8 @@ def test_what_is_not_set_is_left_out(tmp_path: Path, without: tuple[str, ...]) -
     assert ("email_configs" in text) == ({"SMTP_URL", "ALERT_EMAIL"} <= given.keys())
     assert ("slack_configs" in text) == ("ALERT_SLACK_URL" in given)
     assert ("pagerduty_configs" in text) == ("ALERT_PAGERDUTY_KEY" in given)
-    assert text.count("webhook_configs") == ("ALERT_SMS_URL" in given) + ("ALERT_WATCHDOG_URL" in given)
+    told = ("ALERT_SMS_URL" in given) + ("ALERT_WATCHDOG_URL" in given)
+    assert text.count("webhook_configs") == 1 + told, "the inbox is always told"
     kept = {path.name.removeprefix("alertmanager."): path for path in tmp_path.glob("alertmanager.*_*")}
     assert ("slack_url" in kept) == ("ALERT_SLACK_URL" in given)
     assert ("pagerduty_key" in kept) == ("ALERT_PAGERDUTY_KEY" in given)

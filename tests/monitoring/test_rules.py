@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from appliance.runtime import launch
+from appliance import settings
+from appliance.own_alerts import KINDS
+from appliance.runtime import launch, routing
 from appliance.settings import HOME
-from tests.monitoring import mutants
+from tests.monitoring import mutants, own_cases
 from tests.monitoring.cases import CASES, Alert, Case
 from tests.monitoring.mutants import Rule
 
@@ -134,12 +136,48 @@ def test_a_change_is_a_rule_too(tmp_path: Path) -> None:
 
 def test_each_alert_has_a_severity_a_summary_a_next_step_and_a_page() -> None:
     pages = re.findall(r"^## (\w+)$", (HOME / "docs" / "alerts.md").read_text(), re.MULTILINE)
-    assert pages == list(alerts())
+    assert pages == [*alerts(), *KINDS]
     for name, rule in alerts().items():
         assert rule["labels"].keys() == {"severity"}, name
         assert rule["labels"]["severity"] in ("none", "info", "warning", "critical")
         assert rule["annotations"].keys() == {"summary", "next"}, name
         assert re.search(r"\./scripts/\w+|docs/\w+\.md|^du -", rule["annotations"]["next"]), name
+
+
+def test_each_of_our_own_is_told_apart_and_is_tested() -> None:
+    assert KINDS.keys() == own_cases.MADE.keys(), "each has a test that brings it about"
+    assert not KINDS.keys() & alerts().keys()
+    for name, kind in KINDS.items():
+        assert kind.severity in ("info", "warning", "critical")
+        assert re.search(r"\./scripts/\w+|docs/\w+\.md", kind.next), name
+        assert set(kind.instead_of) <= alerts().keys(), name
+
+
+def test_each_has_a_route(tmp_path: Path) -> None:
+    """By amtool, which reads the configuration as Alertmanager does."""
+    given = {
+        "APPLIANCE_DATA": str(tmp_path),
+        "SMTP_URL": "smtp://localhost",
+        "ALERT_EMAIL": "a@b.test",
+        "ALERT_PAGERDUTY_KEY": "k" * 32,
+    }
+    config = routing.write(settings.load(given, dotenv=Path("/nonexistent")), tmp_path)
+    reaches = {
+        "none": ["watchdog"],
+        "info": ["inbox"],
+        "warning": ["inbox", "warning"],
+        "critical": ["inbox", "pagerduty", "critical"],
+    }
+    severities = {name: rule["labels"]["severity"] for name, rule in alerts().items()}
+    severities |= {name: kind.severity for name, kind in KINDS.items()}
+    for name, severity in severities.items():
+        words = [f"--config.file={config}", f"alertname={name}", f"severity={severity}"]
+        command = [launch.which("amtool"), "config", "routes", "test", *words]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert told.strip().split(",") == reaches[severity], name
+    made = json.loads(config.read_text())["receivers"]
+    inbox = next(each for each in made if each["name"] == "inbox")["webhook_configs"][0]
+    assert inbox["url"].endswith("/internal/alerts") and inbox["send_resolved"]
 
 
 def names(expression: str) -> set[str]:

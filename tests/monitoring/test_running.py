@@ -25,7 +25,8 @@ LATER = {
 
 def ask(appliance: Running, path: str, name: str = "prometheus", **parameters: str) -> Any:
     port = addresses.inner_port(appliance.settings, name)
-    answer = httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters, trust_env=False)
+    login = ("appliance", appliance.paths.alertmanager_password.read_text().strip())
+    answer = httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters, auth=login, trust_env=False)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

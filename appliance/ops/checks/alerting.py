@@ -1,9 +1,10 @@
-"""Whether an alert would reach anybody."""
+"""Whether an alert would reach anybody, and which ones do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.ops import firing
 from appliance.ops.findings import Fault, Situation, check
 from appliance.runtime import preflight
 
@@ -23,3 +24,21 @@ def alerts(situation: Situation) -> Iterator[Fault]:
     for fault in preflight.find_alert_faults(chosen):
         meaning, _, after = fault.partition("; next: ")
         yield "error", meaning, after
+
+
+@check("firing", "no alert fires that nobody knows of", needs_running=True)
+def fires(situation: Situation) -> Iterator[Fault]:
+    """What is acknowledged or silenced somebody knows of already."""
+    if not situation.settings.monitoring:
+        return
+    found = firing.now(situation.settings)
+    if found is None:
+        yield (
+            "warning",
+            "Alertmanager does not answer: nobody is told of alerts",
+            "./scripts/appliance status",
+        )
+    loud = [row["name"] for row in found or [] if row["quiet"] == "no" and row["severity"] != "info"]
+    if loud:
+        told = f"alerts fire: {', '.join(dict.fromkeys(loud))}"
+        yield "warning", told, "./scripts/appliance alerts list"

@@ -20,7 +20,7 @@ from appliance.addresses import GUARDIAN, Paths
 from appliance.courses import Course, Phase
 from appliance.disk import RESERVE_BYTES, free_bytes
 from appliance.runtime import programs
-from appliance.runtime.guardian import alerts, policy, probes, supervision
+from appliance.runtime.guardian import alerts, policy, probes, raising, supervision
 from appliance.runtime.guardian.health import EVERY, Care, Health
 from appliance.runtime.guardian.listener import Event, Listener
 from appliance.runtime.guardian.policy import ENDED, HEALTHY_SECONDS, Deed, Seen
@@ -47,6 +47,7 @@ class Guard:
         self._supervision = Supervision(self.paths)
         self._rounds = Rounds(settings)
         self._teller = alerts.Teller(self.paths)
+        self._raiser = raising.Raiser(settings)
         self._running: dict[str, Row] = {}
         self._health: dict[str, Health] = {}
         self._written, self._is_kept = b"", True
@@ -79,6 +80,7 @@ class Guard:
             self._rounds.ask(name, row.seen.pid, now, every=every)
         if self._settings.mongodb_uri or "mongo" in self._running:
             self._teller.turn(now)
+        self._raiser.turn(now, self._book)
 
     @property
     def is_answered(self) -> bool:

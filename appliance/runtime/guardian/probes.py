@@ -41,6 +41,8 @@ def of_program(name: str, settings: Settings) -> Probe:
         return lambda: None if paths.reloading.exists() else serves_http(path)
     if name in monitoring.PROGRAMS:
         port = addresses.inner_port(settings, name)
+        if name == "alertmanager":  # it asks for a password, and lives
+            return lambda: serves_http(("127.0.0.1", port), b"/-/healthy", b"401")
         # Not /metrics of an exporter: that is much work, and it complains of one who hangs up midway.
         return lambda: serves_http(("127.0.0.1", port), b"/" if "exporter" in name else b"/-/healthy")
     if name == "redis":
@@ -70,7 +72,7 @@ def is_launching(pid: int) -> bool:
         return False
 
 
-def serves_http(place: Place, question: bytes = b"/healthz") -> bool | None:
+def serves_http(place: Place, question: bytes = b"/healthz", status: bytes = b"200") -> bool | None:
     """By its own page. One that takes a connection and closes it has no room for one more, and lives."""
     try:
         answer = _ask(place, _ASK % question, b"\r\n")
@@ -78,7 +80,7 @@ def serves_http(place: Place, question: bytes = b"/healthz") -> bool | None:
         return None
     except OSError:
         return False
-    return answer.startswith(b"HTTP/1.1 200 ") if answer else None
+    return answer.startswith(b"HTTP/1.1 %b " % status) if answer else None
 
 
 def redis_answers(paths: Paths) -> bool | None:
