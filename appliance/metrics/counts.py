@@ -7,8 +7,8 @@ Contract:
 - To count is to write eight bytes of memory: some 0.1 µs, no lock, no call of the kernel. The kernel has them
   from then on, so a process that is killed loses nothing; power loss does, and each start empties the folder.
 - A slot is a name such as `api-1` or `worker-high-3`, never a process id: who comes after a death takes the
-  file up and counts on, so there are as many files and series after a thousand restarts as before. While two live
-  at once (the old one is still leaving), the second has a file of its own, `api-1~2`; readers add up.
+  file up and counts on, so there are as many files and series after a thousand restarts as before. While two
+  live at once (the old one is still leaving), the second has a file of its own, `api-1~2`; readers add up.
 - The whole file is on the disk before it is mapped: else a full disk would kill whoever counts (SIGBUS).
 - What does not fit any more is counted as `dropped`: a label that nobody bounded never grows the file.
 - Nothing here fails: without a file it is counted in memory, and nobody is told.

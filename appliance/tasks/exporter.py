@@ -30,7 +30,7 @@ log = logs.get(__name__)
 
 @contextlib.contextmanager
 def exporting(asked: Settings, more: Iterable[Collector] = ()) -> Iterator[None]:
-    """While the body runs, with `more` that the caller knows. A port that is taken is logged; all else goes on."""
+    """While the body runs, with `more` of the caller's. A port that is taken is logged; all else goes on."""
     registry = CollectorRegistry()
     redis = connect(asked)
     registry.register(CountsCollector(Paths(asked.data).counts))
