@@ -72,9 +72,9 @@ class Counts:
         end = start + 1 + words + cells
         if end > len(self.cells):
             return self._dropped if cells == 1 else -1
-        padded = memoryview(text.ljust(words * _WORD, b"\0")).cast("Q")
+        content = memoryview(text.ljust(words * _WORD, b"\0") + bytes(cells * _WORD)).cast("Q")
         self.cells[start] = len(text) | cells << 32
-        self.cells[start + 1 : start + 1 + words] = padded
+        self.cells[start + 1 : end] = content
         self.cells[1] = end  # last: whoever reads, or goes on after us, sees it whole or not at all
         at = self._places[key] = end - cells
         return at
@@ -99,8 +99,6 @@ def wipe(folder: Path) -> None:
 
 
 _own = Counts()
-_kept: list[int] = []
-"""The descriptors that hold our slots, for as long as the process lives."""
 
 
 def keep_in(folder: Path, slot: str) -> None:
@@ -133,14 +131,11 @@ def _mapped(folder: Path, slot: str) -> mmap.mmap:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.posix_fallocate(descriptor, 0, BYTES)
-            memory = mmap.mmap(descriptor, BYTES)
+            memory = mmap.mmap(descriptor, BYTES)  # with a descriptor of its own, which keeps the lock
         except BlockingIOError:
-            os.close(descriptor)
             continue
-        except OSError:
+        finally:
             os.close(descriptor)
-            raise
-        _kept.append(descriptor)
         if not _is_sound(memory):
             memory[:] = bytes(BYTES)
         return memory
