@@ -84,7 +84,7 @@ def read(folder: Path) -> dict[Key, list[int]]:
     """What all slots have counted together, living and dead. A file that cannot be read is passed over."""
     found: dict[Key, list[int]] = {}
     for path in sorted(folder.glob("*.counts")):
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError, ValueError, TypeError, IndexError):
             for key, at, cells in list(_records(words := memoryview(path.read_bytes()).cast("Q"))):
                 mine = words[at : at + cells].tolist()
                 before = found.get(key, [0] * len(mine))
