@@ -62,6 +62,7 @@ class Paths:
         self.held_secrets = self.run / "secrets.json"
         self.alerts = self.run / "alerts"
         self.alertmanager_password = self.run / "alertmanager.password"
+        self.counts = self.run / "counts"
         self.nginx_socket = self.run / "nginx.sock"
         self.redis_socket = self.run / "redis.sock"
         self.search_socket = self.run / "search.sock"

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from appliance.api.edge import EXTRA
+from appliance.api.edge import EXTRA, ROUTE
 
 FormOrigins = Callable[[str], Awaitable[frozenset[str]]]
 """The origins that a form's owner allowed; empty for a form that is not public."""
 
 _PUBLIC = re.compile(r"/api/v1/forms/([^/]{1,64})(?:/responses|/files(?:/[^/]+)?|/partial/[^/]+)?")
+_PREFLIGHT = "preflight"
+"""What a browser asks first is counted as, whatever route it asks about."""
 _PREFLIGHT_SECONDS = b"600"
 _METHODS = b"GET, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
@@ -48,6 +50,7 @@ class Cors:
             return await self._app(scope, receive, send)
         extra.append((b"access-control-allow-origin", origin))
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            scope[ROUTE] = _PREFLIGHT  # type: ignore[literal-required]
             return await _preflight(send)
         extra.append((b"access-control-expose-headers", _EXPOSED))
         return await self._app(scope, receive, send)

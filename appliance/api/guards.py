@@ -10,7 +10,8 @@ from litestar.handlers.base import BaseRouteHandler
 
 from appliance.api.requests import ApiRequest
 from appliance.domain.access import Caller
-from appliance.errors import BadRequest, FieldError, Forbidden, Unauthenticated, pointer
+from appliance.errors import BadRequest, FieldError, Forbidden, TooMany, Unauthenticated, pointer
+from appliance.metrics import counts
 from appliance.services.callers import Callers
 from appliance.stores.limits import Verdict
 
@@ -97,7 +98,10 @@ async def partials_limited(connection: Connection, _: BaseRouteHandler) -> None:
 
 async def count_submit(request: ApiRequest, form_id: str | None = None) -> Verdict:
     """One more answer to a form from an address; the form of the path, where none is named."""
-    return await _count(request, "submit", request.context.settings.limit_submits, form_id)
+    verdict = await _count(request, "submit", request.context.settings.limit_submits, form_id)
+    if not verdict.allowed:
+        counts.add("submissions_rejected", TooMany.slug)
+    return verdict
 
 
 async def _count(request: ApiRequest, what: str, limit: int, form_id: str | None = None) -> Verdict:

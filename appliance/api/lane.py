@@ -14,9 +14,12 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from appliance.api.answers import REVALIDATED, form_tag
+from appliance.api.edge import ROUTE
 from appliance.services import forms
 
 _FORM = re.compile(r"/api/v1/forms/([^/]{1,64})")
+_ROUTE = "/api/v1/forms/{form_id}"
+"""As Litestar calls it."""
 _SCOPE = "forms:read"
 """What `GET /api/v1/forms/{form_id}` asks of an API key."""
 _CACHE_CONTROL = REVALIDATED["cache-control"].encode()
@@ -34,6 +37,7 @@ class Lane:
             path = _FORM.fullmatch(scope["path"])
             read = self._find(path[1], scope["headers"]) if path else None
             if read is not None:
+                scope[ROUTE] = _ROUTE  # type: ignore[literal-required]
                 return await _answer(read, send)
         return await self._app(scope, receive, send)
 

@@ -22,7 +22,7 @@ def create(paths: Paths) -> list[str]:
     Each folder is 0700 then. Whether closing harms nobody, `place` has asked before. Raises OSError, also
     for a link that somebody else has put in a folder's place.
     """
-    names = [paths.data, *(paths.data / name for name in FOLDERS), paths.pids, paths.alerts]
+    names = [paths.data, *(paths.data / name for name in FOLDERS), paths.pids, paths.alerts, paths.counts]
     names += [paths.run / "beats", paths.run / "left", paths.run / "nginx", paths.challenges]
     names += [paths.run / "nginx" / name for name in NGINX_TEMPORARY]
     closed = []

@@ -20,6 +20,7 @@ from pathlib import Path
 from appliance import processes, settings
 from appliance.addresses import Paths, front_url
 from appliance.errors import CannotStart
+from appliance.metrics import counts
 from appliance.runtime import (
     allowance,
     cgroups,
@@ -163,6 +164,7 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
     if chosen.mongodb_uri is None:
         steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
     rendering.nginx(chosen)
+    counts.wipe(paths.counts)
     reloading.forget(paths)
     _raise_open_files()
 

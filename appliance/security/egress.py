@@ -29,10 +29,11 @@ from typing import Any, NamedTuple
 
 import httpcore
 
+from appliance.metrics import counts
 from appliance.security import public_addresses, web_addresses
 from appliance.security.lookups import Lookups, Resolver, resolve
 from appliance.security.public_addresses import Address
-from appliance.security.web_addresses import WebAddress
+from appliance.security.web_addresses import BadAddress, WebAddress
 
 DEADLINE = 10.0
 """Seconds for all of it."""
@@ -90,7 +91,11 @@ class Egress:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Raises BadAddress, Refused, Unreachable, NoAnswer."""
-        to = web_addresses.parse(url)
+        try:
+            to = web_addresses.parse(url)
+        except BadAddress:
+            counts.add("egress_blocked", "address")
+            raise
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._post(to, body, headers)
@@ -140,8 +145,10 @@ class Egress:
         listed = [public_addresses.is_within(address, self._allowed) for address in found]
         for one, known in zip(found, listed, strict=True):
             if not known and (not public_addresses.is_public(one) or is_own(one)):
+                counts.add("egress_blocked", "private")
                 raise Refused("its address is not public, and not in EGRESS_ALLOW")
         if is_plain and not all(listed):
+            counts.add("egress_blocked", "plain_http")
             raise Refused("plain http goes to networks in EGRESS_ALLOW only; use https")
         return found[:_TRIED]
 

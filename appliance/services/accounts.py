@@ -10,6 +10,7 @@ from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller
 from appliance.errors import Conflict, Forbidden, Stale, Unauthenticated
+from appliance.metrics import counts
 from appliance.services import passwords
 from appliance.services.account_shapes import ChangePassword, Credentials, ResetPassword, Session, User
 from appliance.services.context import Context
@@ -43,11 +44,15 @@ async def login_verdict(context: Context, username: str, origin: str) -> Verdict
     limit = context.settings.limit_logins
     wait = await context.limits.blocked(_failures(username, origin))
     if wait > 0:
-        return Verdict(False, limit, 0, math.ceil(wait))
-    account = Bucket(f"login:{username.lower()}", limit, WINDOW)
-    return await context.limits.take_each(
-        [account, Bucket(f"login-from:{origin}", limit * _ACCOUNTS, WINDOW)]
-    )
+        verdict = Verdict(False, limit, 0, math.ceil(wait))
+    else:
+        account = Bucket(f"login:{username.lower()}", limit, WINDOW)
+        verdict = await context.limits.take_each(
+            [account, Bucket(f"login-from:{origin}", limit * _ACCOUNTS, WINDOW)]
+        )
+    if not verdict.allowed:
+        counts.add("logins", "locked")
+    return verdict
 
 
 async def login(context: Context, credentials: Credentials, origin: str) -> Session:
@@ -57,6 +62,7 @@ async def login(context: Context, credentials: Credentials, origin: str) -> Sess
     failures = _failures(credentials.username, origin)
     if user is None or not right or user["status"] != "active":
         log.info("login refused", extra={"username": credentials.username, "origin": origin})
+        counts.add("logins", "failed")
         await context.limits.fail(failures, BACKOFF)
         raise Unauthenticated("The username or the password is wrong.")
     await context.limits.clear(failures)
@@ -69,6 +75,7 @@ async def login(context: Context, credentials: Credentials, origin: str) -> Sess
     if not context.space.is_short():  # a full disk must not keep the operator out
         await transactions.together(context.db, write)
     token = context.tokens.issue(user_id, user["roles"], user["session_version"])
+    counts.add("logins", "ok")
     return Session(token=token, expires_in=context.tokens.lifetime, user=shape(user))
 
 

@@ -16,12 +16,21 @@ from pymongo.errors import PyMongoError
 from appliance import logs
 from appliance.clock import new_id, rfc3339, utc_now
 from appliance.domain import event
-from appliance.errors import Conflict, FormOutdated, Invalid, NotFound, Problem, Unavailable
+from appliance.errors import (
+    Conflict,
+    FormOutdated,
+    InternalError,
+    Invalid,
+    NotFound,
+    Problem,
+    Unavailable,
+)
+from appliance.metrics import counts
 from appliance.services import admission, file_answers, form_links, notices
 from appliance.services.context import Context
 from appliance.services.form_states import FormState, responses_key
 from appliance.services.shapes import Submission, SubmissionMeta, Submitted
-from appliance.stores import idempotency, outbox, partials, response_edits, responses
+from appliance.stores import idempotency, mongo, outbox, partials, response_edits, responses
 from appliance.stores.mongo import Document
 from appliance.stores.reservations import DuplicateKey, FilesTaken, FormChanged, Gate
 
@@ -94,6 +103,17 @@ async def submit(context: Context, attempt: Attempt) -> tuple[Submitted, bool]:
     Raises Invalid (answers, or a key used for another body), NotFound, Conflict, Forbidden, FormNotOpen,
     FormClosed, FormFull, Unauthenticated, Unavailable.
     """
+    try:
+        submitted, is_repeated = await _submit(context, attempt)
+    except (Problem, PyMongoError) as refusal:
+        problem = refusal if isinstance(refusal, Problem) else mongo.as_problem(refusal)
+        counts.add("submissions_rejected", InternalError.slug if problem is None else problem.slug)
+        raise
+    counts.add("submissions_repeated" if is_repeated else "submissions_accepted")
+    return submitted, is_repeated
+
+
+async def _submit(context: Context, attempt: Attempt) -> tuple[Submitted, bool]:
     try:
         written = await _write(context, attempt)
     except (Problem, DuplicateKey) as refusal:

@@ -6,12 +6,14 @@ import email.utils
 import random
 import re
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from appliance import __version__, logs
 from appliance.clock import utc_now
+from appliance.metrics import counts
 from appliance.security import web_addresses
-from appliance.security.egress import EgressError
+from appliance.security.egress import EgressError, NoAnswer, Refused, Unreachable
 from appliance.security.sealing import Broken
 from appliance.security.web_addresses import BadAddress
 from appliance.services import webhook_secrets
@@ -39,6 +41,7 @@ class Outcome(NamedTuple):
 async def send(context: Context, webhook: Document, delivery: Document) -> Outcome:
     """POST the delivery's own body, signed now. Raises nothing because of the receiver."""
     at, started = utc_now(), time.monotonic()
+    outcome = "broken"
     status, text, error, retry_after = None, "", None, 0.0
     url = delivery["url"] or webhook["url"]
     try:
@@ -47,11 +50,14 @@ async def send(context: Context, webhook: Document, delivery: Document) -> Outco
         answer = await context.egress.post(url, body, _HEADERS | signed)
         status, text, retry_after = answer.status, answer.text, _asked(answer.headers.get("retry-after"))
         error = _error(status)
+        outcome = "refused_status" if error else "delivered"
     except (BadAddress, EgressError, Broken) as fault:
         error = str(fault)
+        outcome = _OUTCOMES.get(type(fault), outcome)
     except Exception:
         log.exception("a webhook could not be told", extra={"delivery_id": delivery["_id"]})
         error = "this receiver could not be dealt with; the log says more"
+    counts.add("webhook_attempts", outcome)
     attempt = Attempt(at, status, round(time.monotonic() - started, 3), text, error)
     log.info(
         "webhook",
@@ -85,6 +91,12 @@ def wait_after(tries: int, retry_after: float) -> float | None:
     return max(WAITS[tries - 1] * (1 + random.random() * JITTER), retry_after)  # noqa: S311
 
 
+_OUTCOMES: Mapping[type[Exception], str] = {
+    BadAddress: "blocked",
+    Refused: "blocked",
+    Unreachable: "unreachable",
+    NoAnswer: "no_answer",
+}
 _HEADERS = {"content-type": "application/json", "user-agent": f"forms-appliance/{__version__}"}
 
 

@@ -9,10 +9,12 @@ too high, and `recount_partials` and `recount_shares` mend that.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from appliance.clock import utc_now
 from appliance.errors import StorageFull
+from appliance.metrics import counts
 from appliance.stores.mongo import Database, Document
 from appliance.stores.transactions import Session, changed
 
@@ -106,11 +108,12 @@ async def recount_partials(db: Database) -> int:
     """Count anew where the counters say that hardly any room is left. How many forms."""
     nearly = {"partials": MOST_PARTIALS * 9 // 10, "partial_bytes": MOST_PARTIAL_BYTES * 9 // 10}
     query: Document = {"at": None, "$or": [{name: {"$gte": most}} for name, most in nearly.items()]}
-    forms = await db.form_storage.find(query, {"_id": 1}).to_list()
+    forms = await db.form_storage.find(query).to_list()
     for form in forms:
         rows = await db.partials.find({"form_id": form["_id"]}, {"state": 1, "size": 1}).to_list()
         sizes = [row["size"] for row in rows if row["state"] == "open"]
         found = {"partials": len(sizes), "partial_bytes": sum(sizes)}
+        _note(form, found)
         await db.form_storage.update_one({"_id": form["_id"]}, {"$set": found})
     return len(forms)
 
@@ -122,9 +125,16 @@ async def recount_shares(db: Database, now: dt.datetime, limit: int) -> int:
     for share in shares:
         rows = await db.partials.find({"origin": share["_id"]}, {"size": 1}).to_list()
         same = {"_id": share["_id"], "at": share["at"]}
+        _note(share, {"partials": len(rows), "partial_bytes": sum(row["size"] for row in rows)})
         if rows:
             found = {"partials": len(rows), "partial_bytes": sum(row["size"] for row in rows), "at": now}
             await db.form_storage.update_one(same, {"$set": found})
         else:
             await db.form_storage.delete_one(same)
     return len(shares)
+
+
+def _note(counted: Document, found: Mapping[str, int]) -> None:
+    """Whether the counters were what there is."""
+    if any(counted.get(name, 0) != number for name, number in found.items()):
+        counts.add("invariants_mended", "shares" if counted.get("at") else "partials")

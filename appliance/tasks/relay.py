@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from appliance.clock import Clock
+from appliance.clock import Clock, utc_now
 from appliance.queue.engine import PREFIX
 from appliance.services import queues
 from appliance.services.context import Context
@@ -27,15 +31,23 @@ STRETCH = 1_000
 _START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NEXT = dt.timedelta(milliseconds=1)
 _EPOCH = f"{PREFIX}epoch"
+_SELDOM = 60.0
+"""Seconds between two looks at what is pending while Redis is away."""
 
 Source = Callable[[Database, dt.datetime, dt.datetime, int], Awaitable[list[Pending]]]
 
 
-class Relay:
-    """A chore of the scheduler: call it from time to time."""
+class Relay(Collector):
+    """A chore of the scheduler: call it from time to time. Prometheus is told of what its walks have seen."""
 
-    def __init__(self) -> None:
-        self._walks = [_Walk(outbox.pending_events), _Walk(outbox.pending_rows), _Walk(deliveries.pending)]
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._walks = [
+            _Walk("events", outbox.pending_events),
+            _Walk("tasks", outbox.pending_rows),
+            _Walk("deliveries", deliveries.pending),
+        ]
+        self._monotonic = monotonic
+        self._looked = float("-inf")
         self._epoch: bytes | str | None = None
 
     async def __call__(self, context: Context, now: Clock) -> int:
@@ -44,6 +56,7 @@ class Relay:
             return await self._walk(context, now)
         except (RedisError, OSError):
             self._epoch = None
+            await self._look(context, now)
             raise
 
     async def _walk(self, context: Context, now: Clock) -> int:
@@ -61,6 +74,19 @@ class Relay:
                 sent += await walk.step(context, now() - age)
         return sent
 
+    async def _look(self, context: Context, now: Clock) -> None:
+        """Redis is away, so nothing is sent; what waits is told all the same."""
+        if self._monotonic() - self._looked >= _SELDOM:
+            self._looked = self._monotonic()
+            for walk in self._walks:
+                await walk.look(context, now() - STALE)
+
+    def describe(self) -> Iterator[Metric]:
+        yield from _metrics([])
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _metrics(self._walks)
+
     async def _is_new(self, context: Context) -> bool:
         """Whether Redis has lost the mark that was left there, or was away since we saw it."""
         await context.redis.set(_EPOCH, secrets.token_hex(8), nx=True)
@@ -70,12 +96,18 @@ class Relay:
 
 
 class _Walk:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, kind: str, source: Source) -> None:
+        self.kind = kind
         self._source = source
+        self.oldest: dt.datetime | None = None
+        """Since when the oldest is pending that was seen at the last begin."""
+        self.pending = 0
+        """Tasks that the last whole walk has seen."""
         self.restart()
 
     def restart(self) -> None:
         self._since = _START
+        self._seen = 0
 
     @property
     def is_at_start(self) -> bool:
@@ -83,9 +115,32 @@ class _Walk:
 
     async def step(self, context: Context, before: dt.datetime) -> int:
         found = await self._source(context.db, self._since, before, STRETCH)
+        if self.is_at_start:
+            self.oldest = found[0].since if found else None
+        self._seen += len(found)
         sent = await context.sender.send([pending.job for pending in found]) if found else 0
         if len(found) < STRETCH:
+            self.pending = self._seen
             self.restart()
         else:  # rows of one moment may be split: they are looked at twice rather than never
             self._since = max(found[-1].since, self._since + _NEXT)
         return sent
+
+    async def look(self, context: Context, before: dt.datetime) -> None:
+        """At the oldest alone."""
+        found = await self._source(context.db, _START, before, 1)
+        self.oldest = found[0].since if found else None
+
+
+def _metrics(walks: list[_Walk]) -> Iterator[Metric]:
+    oldest = GaugeMetricFamily(
+        "appliance_outbox_oldest_seconds", "How long the oldest promise is pending", labels=["kind"]
+    )
+    pending = GaugeMetricFamily(
+        "appliance_outbox_pending", "Promises that are older than ten seconds", labels=["kind"]
+    )
+    for walk in walks:
+        age = 0.0 if walk.oldest is None else (utc_now() - walk.oldest).total_seconds()
+        oldest.add_metric([walk.kind], max(0.0, age))
+        pending.add_metric([walk.kind], walk.pending)
+    yield from (oldest, pending)

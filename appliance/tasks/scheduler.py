@@ -4,6 +4,7 @@
 - every 2 s: how tasks ended that did not complete is settled; those that failed for good become dead letters;
 - every second: the lake is brought up to date when that is due or asked for;
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
+- every 10 s: what we depend on is looked at, for Prometheus (`watch`);
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
@@ -30,6 +31,7 @@ from redis.exceptions import RedisError
 from appliance import logs, processes, secret_ages
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
+from appliance.metrics import counts
 from appliance.own_alerts import AGAIN
 from appliance.services import key_rotation, lake_runs, purging, queues, task_endings
 from appliance.services.context import Context, open_context
@@ -42,6 +44,7 @@ from appliance.tasks.cron import Cron
 from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
 from appliance.tasks.relay import Relay
+from appliance.tasks.watch import Watch
 
 log = logs.get(__name__)
 
@@ -57,7 +60,9 @@ class Chore(NamedTuple):
 
 async def settle(context: Context, now: Clock) -> int:
     """Give back the places of writers that died midway; how many reservations."""
-    return await reservations.settle_abandoned(context.db, now())
+    settled = await reservations.settle_abandoned(context.db, now())
+    counts.add("invariants_mended", "reservations", by=settled)
+    return settled
 
 
 async def bury(context: Context, now: Clock) -> int:
@@ -87,12 +92,14 @@ async def tidy(context: Context, now: Clock) -> int:
     return await purging.tidy(context)
 
 
+WATCH, RELAY = Watch(), Relay()
 CHORES = (
     Chore("life", 1.0, show_life),
     Chore("cron", 1.0, Cron()),
-    Chore("relay", 5.0, Relay()),
+    Chore("relay", 5.0, RELAY),
     Chore("lake", 1.0, lake_runs.Doing(), seconds=None),
     Chore("backup", 5.0, Backups(), seconds=None),
+    Chore("watch", 10.0, WATCH),
     Chore("bury", 2.0, bury),
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),
@@ -111,7 +118,8 @@ def run(asked: Settings) -> None:
 
 
 async def _run(asked: Settings) -> None:
-    with exporting(asked):
+    counts.keep_in(Paths(asked.data).counts, "scheduler")
+    with exporting(asked, (WATCH, RELAY)):
         await _work(asked)
 
 
@@ -136,10 +144,13 @@ async def _repeat(context: Context, chore: Chore) -> None:
         try:
             with pymongo.timeout(chore.seconds):
                 done = await chore.work(context, utc_now)
+            counts.add("chore_done", chore.name, by=done)
             if done:
                 log.info(chore.name, extra={"done": done})
         except (PyMongoError, RedisError, OSError) as fault:
+            counts.add("chore_failures", chore.name)
             log.warning("cannot work now", extra={"chore": chore.name, "error": str(fault)[:200]})
         except Exception:
+            counts.add("chore_failures", chore.name)
             log.exception("failed", extra={"chore": chore.name})
         await asyncio.sleep(max(chore.every, time.monotonic() - started))

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 from appliance import processes
 from appliance.addresses import Paths
 from appliance.errors import Unavailable
+from appliance.metrics import counts
 from appliance.queue.engine import LeasedStorage, connect, open_queue
 from appliance.queue.pool import Pool
 from appliance.queue.pulse import Pulse
@@ -52,6 +53,7 @@ def consume(name: str, asked: Settings, count: int) -> None:
         if name == "worker-high" and worker.startswith(f"{name}-{count + 1}:"):
             searcher.serve(asked, pulse)
             return  # it was asked to end, not to take tasks
+        counts.keep_in(Paths(asked.data).counts, worker.partition(":")[0])
         rest = ai.prepare(asked) if name == "worker-ai" else _rest
         work(worker, QUEUES_OF[name], open_storage, lambda: process.start(asked), _is_outage, rest)
 

@@ -61,7 +61,7 @@ def show(result: dict[str, Any], as_json: bool) -> None:
     for name, value in result.get("notes", {}).items():
         print(f"{name}: {value}")
     rows = result["rows"]
-    names = list(rows[0])
+    names = list(dict.fromkeys(name for row in rows for name in row))
     table = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(names))]
     for line in table:

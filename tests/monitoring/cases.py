@@ -30,6 +30,8 @@ class Case:
     told: tuple[Alert, ...] = field(default_factory=tuple)
     every: str = "1m"
     """From one sample, and one look at the rule, to the next."""
+    is_long: bool = False
+    """Takes a tenth of a second and more."""
 
 
 def cpu(idle: str, iowait: str = "0x60") -> dict[str, str]:

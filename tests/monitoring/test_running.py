@@ -54,7 +54,14 @@ def test_what_the_rules_ask_about_is_told(appliance: Running) -> None:
 
 def test_the_rules_are_loaded_and_the_watchdog_reaches_alertmanager(appliance: Running) -> None:
     rules = ask(appliance, "/api/v1/rules")["data"]["groups"]
-    assert {group["name"] for group in rules} == {"recorded", "machine", "programs", "work", "safety"}
+    assert {group["name"] for group in rules} == {
+        "recorded",
+        "machine",
+        "programs",
+        "requests",
+        "work",
+        "safety",
+    }
     assert not [rule for group in rules for rule in group["rules"] if rule["health"] == "err"]
 
     def is_there() -> bool:

@@ -1,0 +1,91 @@
+"""What nginx tells of itself, and which build this is.
+
+nginx counts connections, and all requests together. How it answered those that never reach the API (static
+files, what its short cache has, refusals) is in its log alone.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from appliance import __version__
+from appliance.settings import Settings
+
+_SECONDS: Final = 2.0
+_STATUS: Final = re.compile(
+    rb"Active connections: (\d+)\s+server accepts handled requests\s+(\d+) (\d+) (\d+)\s+"
+    rb"Reading: (\d+) Writing: (\d+) Waiting: (\d+)"
+)
+_GAUGES: Final = ("active", "reading", "writing", "waiting")
+
+
+class NginxCollector(Collector):
+    """Asks at each scrape, by nginx's inner socket. Names are those of its makers' exporter."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def describe(self) -> Iterator[Metric]:
+        yield _up(0)
+        yield from _metrics([0] * 7)
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            found = _STATUS.search(_ask(self._path))
+        except OSError:
+            found = None
+        yield _up(int(found is not None))
+        if found is not None:
+            yield from _metrics([int(number) for number in found.groups()])
+
+
+class BuildCollector(Collector):
+    def __init__(self, settings: Settings) -> None:
+        self._database = "embedded" if settings.mongodb_uri is None else "own"
+
+    def describe(self) -> Iterator[Metric]:
+        yield _build("")
+
+    def collect(self) -> Iterator[Metric]:
+        yield _build(self._database)
+
+
+def _ask(path: Path) -> bytes:
+    """Raises OSError."""
+    answer = b""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(_SECONDS)
+        asked.connect(str(path))
+        asked.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+        while (part := asked.recv(4096)) and len(answer) < 65_536:
+            answer += part
+    return answer
+
+
+def _up(value: int) -> Metric:
+    return GaugeMetricFamily("nginx_up", "1 when nginx answered", value=value)
+
+
+def _metrics(numbers: list[int]) -> Iterator[Metric]:
+    active, accepted, handled, requests, *rest = numbers
+    for name, value in zip(_GAUGES, (active, *rest), strict=True):
+        told = f"Connections: {name}"
+        yield GaugeMetricFamily(f"nginx_connections_{name}", told, value=value)
+    for name, value in (("connections_accepted", accepted), ("connections_handled", handled)):
+        yield CounterMetricFamily(f"nginx_{name}", "Since nginx was started", value=value)
+    yield CounterMetricFamily("nginx_http_requests", "All requests, the API's too", value=requests)
+
+
+def _build(database: str) -> Metric:
+    metric = GaugeMetricFamily("appliance_build_info", "Always 1", labels=["version", "python", "database"])
+    metric.add_metric([__version__, platform.python_version(), database], 1)
+    return metric
