@@ -86,6 +86,17 @@ def read(backups: Path) -> Book:
         return Book()
 
 
+def find_fault(backups: Path) -> str | None:
+    """Why what is there cannot be read; None also when there is none yet."""
+    try:
+        msgspec.json.decode((backups / FILE).read_bytes(), type=Book)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as fault:
+        return str(fault)
+    return None
+
+
 @contextlib.contextmanager
 def changing(backups: Path) -> Iterator[Book]:
     """The book, which is written as it is left; not when the body raises. Raises OSError."""
