@@ -27,6 +27,11 @@ def run(*, as_json: bool) -> int:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
         _print(found)
+    return status(found)
+
+
+def status(found: list[Finding]) -> int:
+    """0 all well, 1 warnings, 2 errors."""
     return max(_EXITS[finding.severity] for finding in found)
 
 

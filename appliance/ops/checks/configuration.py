@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-import zoneinfo
 from collections.abc import Iterator
 
 from appliance import settings
@@ -67,18 +66,6 @@ def _wide(networks: tuple[str, ...]) -> str:
     """Those that are larger than the largest network that is anybody's own: 10.0.0.0/8, and fc00::/7."""
     found = [ipaddress.ip_network(each) for each in networks]
     return ", ".join(str(each) for each in found if each.prefixlen < (8 if each.version == 4 else 7))
-
-
-@check("time-zones", "the tables of time zones are there")
-def time_zones(_: Situation) -> Iterator[Fault]:
-    if not zoneinfo.available_timezones():
-        yield (
-            "error",
-            "there are no tables of time zones in "
-            + (", ".join(zoneinfo.TZPATH) or "PYTHONTZPATH, which is empty")
-            + ": forms and settings that name one are refused",
-            "apt-get install tzdata",
-        )
 
 
 @check("database-kind", "the database is a MongoDB")
