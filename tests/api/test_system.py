@@ -208,7 +208,7 @@ def test_the_certificate_is_told_without_its_key(appliance: Running, cast: Peopl
 
 
 def test_a_backup_is_made_and_tried_out_when_asked_for(appliance: Running, cast: People) -> None:
-    first = cast.admin.post(f"{SYSTEM}/backups", json={})
+    first = cast.admin.post(f"{SYSTEM}/backups")
     assert first.status_code == 202 and first.headers["location"] == f"{SYSTEM}/backups"
     again = cast.admin.post(f"{SYSTEM}/backups", json={"kind": "backup"})
     assert again.json()["kind"] == "backup"
@@ -233,15 +233,17 @@ def test_a_backup_is_made_and_tried_out_when_asked_for(appliance: Running, cast:
     }
 
 
-def test_what_was_asked_for_outlives_who_asked() -> None:
-    """It is in the book, which the scheduler reads whenever it begins; and it is asked for once."""
-    noted = book.Course()
+def test_what_was_asked_for_is_over_when_one_that_began_since_has_ended() -> None:
     now = utc_now()
-    noted.asked_at = now
+    noted = book.Course(asked_at=now)
     noted.succeed(now - dt.timedelta(seconds=1), "one that was under way", 1, 1, 1.0)
     assert noted.asked_at == now
     noted.succeed(now, "the one", 1, 1, 1.0)
     assert noted.asked_at is None
-    noted.asked_at = now
+
+
+def test_what_was_asked_for_and_failed_is_not_asked_for_any_more() -> None:
+    now = utc_now()
+    noted = book.Course(asked_at=now)
     noted.fail(now, "no room")
     assert noted.asked_at is None

@@ -27,7 +27,7 @@ async def list_backups(request: ApiRequest) -> Response[bytes]:
     guards=[admin_only],
     responses=documented(400, 401, 403, 409, 413, 415, s202=shapes.AskedBackup),
 )
-async def start_backup(request: ApiRequest, data: shapes.StartBackup | None) -> Response[bytes]:
+async def start_backup(request: ApiRequest, data: shapes.StartBackup | None = None) -> Response[bytes]:
     """Have a backup made now, or the newest tried out (`drill`). While one is asked for, asking again is the
     same; `asked_at` of its course is gone when it is over.
     """
