@@ -66,7 +66,7 @@ class Situation:
         return front.ask(self.settings)
 
 
-_HOW = "run ./scripts/appliance doctor as the owner of the data folder, or as root"
+_HOW = "look at the disk; see: dmesg"
 
 # What a check yields: severity, meaning, next. Nothing means that all is well.
 Fault = tuple[Severity, str, str]
@@ -85,14 +85,16 @@ class Check:
     def run(self, situation: Situation) -> list[Finding]:
         if self.needs_running and situation.programs is None:
             return []
+        found: list[Finding] = []
         try:
-            found = [Finding(self.name, *fault) for fault in self.look(situation)]
+            for fault in self.look(situation):
+                found.append(Finding(self.name, *fault))  # noqa: PERF401 - what was found before it failed stays
+        except PermissionError as fault:
+            found.append(Finding(self.name, "ok", f"not all of it may be looked at: {fault}"))
         except OSError as fault:
-            return [Finding(self.name, "warning", f"not all could be looked at: {fault}", _HOW)]
+            found.append(Finding(self.name, "warning", f"not all of it can be looked at: {fault}", _HOW))
         except Exception as fault:  # one that fails must not hide what the others find
-            return [
-                Finding(self.name, "warning", f"this check failed: {fault!r}", "report it, with this line")
-            ]
+            found.append(Finding(self.name, "warning", f"this check failed: {fault!r}", "report this line"))
         return found or [Finding(self.name, "ok", self.well)]
 
 
