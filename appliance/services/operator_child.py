@@ -20,9 +20,9 @@ from appliance.errors import Unavailable
 from appliance.services.children import Turn
 
 CHILD = "appliance.ops.asked"
-SECONDS = 15.0
-"""nginx waits for 20."""
-_PATIENCE = 2.0
+SECONDS = 14.0
+"""With the turn that is waited for less than the 20 that nginx waits."""
+_PATIENCE = 5.0
 Look = Literal["doctor", "logs", "secrets"]
 Act = Literal["restart", "rotate"]
 
@@ -71,7 +71,7 @@ async def _start(kind: str, asked: dict[str, Any], *, is_tied: bool) -> asyncio.
     question = msgspec.json.encode({"kind": kind, **asked}).decode()
     return await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", CHILD, tied, question,
-        stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=not is_tied,
+        stdin=DEVNULL, stdout=PIPE, start_new_session=not is_tied,
     )  # fmt: skip
 
 

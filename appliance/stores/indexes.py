@@ -7,7 +7,7 @@ look at every document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure
 
 Document = dict[str, Any]
 
+_OPTIONS: Final = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
 _NO_COLLECTION: Final = 26
 """NamespaceNotFound: nothing was ever written there, and no index either."""
 
@@ -112,12 +113,18 @@ def _judge(wanted: Index, found: dict[str, Document]) -> Iterator[str]:
     there = found.get(wanted.name)
     if there is None:
         yield f"{name} is missing"
-    elif differing := [
-        option
-        for option in ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
-        if (there.get(option) or None) != (wanted.options.get(option) or None)
-    ]:
+        return
+    differing = [option for option in _OPTIONS if _told(there, option) != _told(wanted.options, option)]
+    if list(there["key"].items()) != [(key, 1) for key in wanted.keys]:
+        differing.insert(0, "keys")
+    if differing:
         yield f"{name} is another ({', '.join(differing)})"
+
+
+def _told(options: Mapping[str, Any], name: str) -> Any:
+    """What is off may be left out; 0 seconds are not."""
+    value = options.get(name)
+    return None if value is False else value
 
 
 async def _listed(db: AsyncDatabase[Document], collection: str) -> list[Document]:

@@ -181,6 +181,17 @@ def test_a_secret_of_ours_is_replaced(appliance: Running, cast: People) -> None:
     assert deeds(cast, "secret.rotation_asked")[0]["subject"] == "cursors"
 
 
+def test_the_first_admins_password_is_replaced_and_told_to_nobody(appliance: Running, cast: People) -> None:
+    before = appliance.admin_password
+    answer = cast.admin.post(f"{SYSTEM}/secrets/admin/rotate")
+    assert answer.status_code == 200
+    assert before != appliance.admin_password not in answer.text
+    assert appliance.login()
+    old = cast.nobody.post("/auth/login", json={"username": "admin", "password": before})
+    assert old.status_code == 401
+    assert cast.admin.get(SYSTEM).status_code == 200, "sessions go on"
+
+
 @pytest.mark.parametrize(
     "name, status, words",
     [

@@ -96,6 +96,17 @@ def another_index(place: Place) -> Iterator[None]:
         links.create_index("token_hash", unique=True)
 
 
+def sessions_that_never_go(place: Place) -> Iterator[None]:
+    """An index of the same name and keys, after which nothing is removed."""
+    with place.appliance.database() as client:
+        sessions = client.get_default_database().ended_sessions
+        sessions.drop_index("expires_at_1")
+        sessions.create_index("expires_at")
+        yield
+        sessions.drop_index("expires_at_1")
+        sessions.create_index("expires_at", expireAfterSeconds=0)
+
+
 def configured(name: str, value: str, before: str) -> Planting:
     def plant(place: Place) -> Iterator[None]:
         with place.redis() as client:
@@ -239,6 +250,10 @@ def row(
 ROWS = [
     row(a_missing_index, "indexes", "error", "webhooks.form_id_1 is missing", "reload"),
     row(another_index, "indexes", "error", "links.token_hash_1 is another (unique)", "dropIndex", "reload"),
+    row(
+        sessions_that_never_go, "indexes", "error", "ended_sessions.expires_at_1 is another",
+        "(expireAfterSeconds)", "dropIndex",
+    ),
     row(
         configured("appendonly", "no", "yes"), "redis", "warning", "appendonly no", "restart redis",
         name="redis keeps nothing",

@@ -5,6 +5,7 @@ Each is real: a mode, a full disk, a file that is cut off. doctor names it, chan
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from appliance import settings
 from appliance.ops import checks, doctor
+from appliance.ops.checks import inside
 from appliance.ops.findings import CHECKS, Fault, Situation
 from tests.ops import stopped_faults as faults
 from tests.ops import stopped_place
@@ -255,3 +257,28 @@ def test_a_limit_of_this_very_terminal_is_named_by_the_command_itself(place: Pla
     shown = appliance_command(command=command, data=place.data, **place.environ).stdout
     assert "a process may open 1000 files, 4096 are needed" in shown
     assert "next: ulimit -Hn 4096 as root" in shown
+
+
+def test_a_restore_that_goes_on_is_not_one_that_was_cut_short(place: Place) -> None:
+    with contextmanager(faults.a_draft_beside)(place):
+        descriptor = os.open(place.data.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            told = [each.severity for each in examine(place) if each.check == "half-restored"]
+        finally:
+            os.close(descriptor)
+        assert told == ["ok"]
+        assert [each.severity for each in examine(place) if each.check == "half-restored"] == ["warning"]
+
+
+def test_the_file_system_is_that_of_the_mount_that_is_nearest() -> None:
+    mounts = (
+        "21 1 0:20 / / rw - ext4 /dev/vda1 rw\n"
+        "30 21 0:30 / /srv rw shared:1 - nfs4 nas:/srv rw\n"
+        "31 30 0:31 / /srv/with\\040blank rw - tmpfs tmpfs rw\n"
+    )
+    kinds = [
+        inside.kind_of(Path(path), mounts) for path in ("/var", "/srv/forms", "/srv/with blank/a", "/srvs")
+    ]
+    assert kinds == ["ext4", "nfs4", "tmpfs", "ext4"]
+    assert "nfs4".startswith(inside.NETWORK)

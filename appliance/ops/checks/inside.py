@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ SHOWN: Final = 3
 _LINKS: Final = frozenset({"models"})
 """Folders that have links by right: `appliance model use` makes them."""
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
-_NETWORK: Final = ("nfs", "cifs", "smb", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs", "fuse.s3fs")
+NETWORK: Final = ("nfs", "cifs", "smb", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs", "fuse.s3fs")
 _DRAFT_MARK: Final = ".restoring"
 
 
@@ -148,7 +149,7 @@ def file_system(situation: Situation) -> Iterator[Fault]:
             f"{where} is on {kind}, in memory: the next boot takes all of it",
             "stop, ./scripts/appliance move to a folder on a disk",
         )
-    elif kind.startswith(_NETWORK):
+    elif kind.startswith(NETWORK):
         yield (
             "warning",
             f"{where} is on {kind}: what the network's other end has promised to write may be lost with it",
@@ -161,7 +162,7 @@ def kind_of(path: Path, mounts: str) -> str:
     best, kind = "", ""
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
-        mounted = fields.split()[4].encode().decode("unicode_escape")
+        mounted = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), fields.split()[4])
         if path.is_relative_to(mounted) and len(mounted) >= len(best):
             best, kind = mounted, rest.split()[0]
     return kind

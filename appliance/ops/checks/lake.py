@@ -36,8 +36,8 @@ def lake(situation: Situation) -> Iterator[Fault]:
         meaning, _, _ = str(fault).partition("; next: ")
         yield "error", f"how far the lake goes cannot be read: {meaning} ({folder})", _REBUILD
         return
-    bad = _damaged([path for path in _files(found) if path.is_file()][-MOST:])
-    if bad:
+    files = [path for path in _files(found) if path.is_file()][-MOST:]
+    if files and (bad := _damaged(files)):
         names = ", ".join(str(path.relative_to(folder)) for path in bad[:3])
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         yield "error", f"files of {folder} are damaged: {names}{more}", _REBUILD
