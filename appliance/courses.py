@@ -85,7 +85,7 @@ log = logs.get(__name__)
 def read(paths: Paths) -> Book:
     """Of the supervisord that runs; an empty one when there is none yet or neither file can be read."""
     life = _life(paths)
-    for path in _files(paths):
+    for path in files(paths):
         try:
             book = msgspec.json.decode(path.read_bytes(), type=Book)
         except (OSError, msgspec.MsgspecError):
@@ -97,14 +97,14 @@ def read(paths: Paths) -> Book:
 
 def write(paths: Paths, text: bytes) -> None:
     """Raises OSError. Killed in between, the first file is the newer one, and is read first."""
-    for path in _files(paths):
+    for path in files(paths):
         write_atomically(path, text)
 
 
 def open_book(paths: Paths) -> Book:
     """The guardian's, at its start: one whose end nobody asked for is a restart of its own."""
     book = read(paths)
-    for path in _files(paths):
+    for path in files(paths):
         _put_aside_damaged(path)
     if book.courses:
         book.restarts += not book.was_asked
@@ -112,8 +112,20 @@ def open_book(paths: Paths) -> Book:
     return book
 
 
-def _files(paths: Paths) -> tuple[Path, ...]:
+def files(paths: Paths) -> tuple[Path, ...]:
+    """Where it is kept, the one that is read first first."""
     return paths.run / "guardian.json", paths.run / "guardian.copy.json"
+
+
+def is_damaged(path: Path) -> bool:
+    """It is there, and nothing that a guardian has written."""
+    try:
+        msgspec.json.decode(path.read_bytes(), type=Book)
+    except OSError:
+        return False
+    except msgspec.MsgspecError:
+        return True
+    return False
 
 
 def _put_aside_damaged(path: Path) -> None:

@@ -51,7 +51,7 @@ class JsonLines(logging.Formatter):
         line.update({key: value for key, value in vars(record).items() if key not in known})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _redacted(_encode(line))
+        return redacted(_encode(line))
 
 
 Values = Callable[[], frozenset[str]]
@@ -66,7 +66,8 @@ def hide(values: Values) -> None:
     _hidden = values
 
 
-def _redacted(line: str) -> str:
+def redacted(line: str) -> str:
+    """Without what is hidden."""
     values = _hidden()
     return _pattern(values).sub(HIDDEN, line) if values else line
 

@@ -117,6 +117,23 @@ def listens(pid: int, port: int) -> bool:
     return any(f"socket:[{inode}]" in _open_files(pid) for inode in inodes)
 
 
+class OpenFiles(NamedTuple):
+    number: int
+    limit: int | None
+    """That it may have; None: without end."""
+
+
+def open_files(pid: int) -> OpenFiles | None:
+    """None when it has ended, or we may not look."""
+    try:
+        count = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return None
+    soft = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
+    return OpenFiles(count, int(soft) if soft.isdigit() else None)
+
+
 def _open_files(pid: int) -> set[str]:
     found: set[str] = set()
     try:

@@ -78,7 +78,10 @@ def cron_or_off(value: str) -> str | None:
 def zone(value: str) -> str:
     import zoneinfo
 
-    if value not in zoneinfo.available_timezones():
+    known = zoneinfo.available_timezones()
+    if not known:
+        raise ValueError("this machine has no tables of time zones; next: apt-get install tzdata")
+    if value not in known:
         raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
     return value
 

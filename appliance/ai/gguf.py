@@ -8,6 +8,7 @@ Source: the GGUF specification of ggml (docs/gguf.md), versions 2 and 3, little-
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from dataclasses import dataclass
@@ -86,14 +87,19 @@ class Header:
 def read(path: Path) -> Header:
     """Raises ModelFault for what is missing, not GGUF, or cut off; it names the file."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            return _read(path, file, size)
+        found = path.stat()
+        return _read_once(path, found.st_ino, found.st_size, found.st_mtime_ns)
     except IsADirectoryError:
         raise ModelFault(f"{path} is a folder; next: name the GGUF file in it") from None
     except OSError as fault:
         raise ModelFault(f"{path}: {fault.strerror}; next: name a file that is there") from None
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(path: Path, inode: int, size: int, changed: int) -> Header:
+    """A vocabulary is tens of thousands of words, and several ask of the same file at once."""
+    with path.open("rb") as file:
+        return _read(path, file, size)
 
 
 def _read(path: Path, file: BinaryIO, size: int) -> Header:

@@ -41,7 +41,7 @@ TAGS = {
     "files": "Files that answers name",
     "partials": "Half-filled responses, by a secret token",
     "exports": "Responses as files",
-    "erasures": "What is kept of a person: found, read out, erased; for admins",
+    "subjects": "What is kept of a person: found, read out, erased; for admins",
     "tasks": "Background work: its progress, cancelling it",
     "queues": "Where tasks wait",
     "dead-letters": "Tasks that failed for good",
@@ -50,7 +50,7 @@ TAGS = {
     "alerts": "What is wrong, who knows of it, and what is kept quiet",
     "metrics": "What Prometheus has measured",
     "ai": "The language models of this machine, behind OpenAI's paths",
-    "system": "The machine under it: programs, what they may have and what they use",
+    "system": "The machine under it: programs, findings, logs, backups, secrets, certificates; for admins",
     "health": "Alive, and ready",
 }
 

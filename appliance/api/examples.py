@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "StartExport": {"format": "xlsx", "time_zone": "Europe/Berlin", "from": "2026-01-01T00:00:00Z"},
     "ChatRequest": {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20},
     "StartErasure": {"subject": {"answer": "ada@example.org"}},
+    "StartBackup": {"kind": "backup"},
     "StartAnalysis": {"since": "2026-01-01T00:00:00Z"},
     "AskSql": {"sql": "SELECT status, count(*) AS n FROM responses GROUP BY ALL"},
     "EmbeddingsRequest": {"input": ["The staff was friendly."]},

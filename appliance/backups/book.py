@@ -57,15 +57,20 @@ class Course(msgspec.Struct, omit_defaults=True):
     failed_at: dt.datetime | None = None
     error: str | None = None
     failed_archive: str | None = None
+    asked_at: dt.datetime | None = None
+    """Somebody wants one now; gone when one that began since has ended, well or not."""
 
     def succeed(self, begun: dt.datetime, archive: str, size: int, responses: int, seconds: float) -> None:
         self.succeeded_at, self.archive, self.bytes = begun, archive, size
         self.responses, self.seconds, self.failures = responses, round(seconds, 1), 0
         self.failing_since = self.failed_at = self.error = self.failed_archive = None
+        if self.asked_at is not None and begun >= self.asked_at:
+            self.asked_at = None
 
     def fail(self, now: dt.datetime, error: str, archive: str | None = None) -> None:
         self.failures, self.failed_at, self.error = self.failures + 1, now, error[:500]
         self.failing_since, self.failed_archive = self.failing_since or now, archive
+        self.asked_at = None
 
 
 class Book(msgspec.Struct):
@@ -84,6 +89,17 @@ def read(backups: Path) -> Book:
         return msgspec.json.decode((backups / FILE).read_bytes(), type=Book)
     except (OSError, msgspec.DecodeError):
         return Book()
+
+
+def find_fault(backups: Path) -> str | None:
+    """Why what is there cannot be read; None also when there is none yet."""
+    try:
+        msgspec.json.decode((backups / FILE).read_bytes(), type=Book)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as fault:
+        return str(fault)
+    return None
 
 
 @contextlib.contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 from appliance import settings
+from appliance.addresses import Paths
 from appliance.errors import CannotStart, SettingError, with_mend
 from appliance.ops import checks, instance
 from appliance.ops.findings import Finding, Situation
 from appliance.runtime import place
+from appliance.settings import HELD, HELD_SECRETS
 
 UNREADABLE = "settings"
 """The check that comes before all others: without settings there is nothing to look at."""
@@ -24,6 +27,11 @@ def run(*, as_json: bool) -> int:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
         _print(found)
+    return status(found)
+
+
+def status(found: list[Finding]) -> int:
+    """0 all well, 1 warnings, 2 errors."""
     return max(_EXITS[finding.severity] for finding in found)
 
 
@@ -43,9 +51,22 @@ def examine(situation: Situation | None = None) -> list[Finding]:
 
 
 def _look() -> Situation:
+    if "APPLIANCE_PROGRAM" in os.environ and (inside := _look_from_inside()) is not None:
+        return inside
     chosen = settings.load()
     place.check_readable(chosen.data)
     return Situation(instance.find_settings(chosen), chosen)
+
+
+def _look_from_inside() -> Situation | None:
+    """A program of the appliance was given fewer secrets than the operator has settings: what the supervisor
+    was started with is what they are. None when we may not read that."""
+    environ = instance.find_environ(Paths(settings.find_data()))
+    if environ is None:
+        return None
+    running = instance.find_settings(settings.load(environ))
+    outside = {name: value for name, value in environ.items() if name not in (HELD, HELD_SECRETS)}
+    return Situation(running, running, outside, settings.find_dotenv(outside))
 
 
 def _look_at_running() -> Situation | None:

@@ -125,7 +125,7 @@ async def _all(context: Context) -> list[Erasure]:
     cursor = None
     while True:
         page = await erasures.newest(context, cursor, _PAGE)
-        found += page.erasures
+        found += page.subjects
         if (cursor := page.next_cursor) is None:
             return found
 

@@ -11,10 +11,11 @@ from typing import Literal
 
 from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
-from appliance.ops import front, supervisor
+from appliance.ops import asking, front, supervisor
+from appliance.ops.asking import Seen
 from appliance.ops.front import Readiness
 from appliance.ops.supervisor import NotRunning, Program
-from appliance.settings import Settings, find_dotenv
+from appliance.settings import HOME, Settings, find_dotenv
 
 Severity = Literal["ok", "warning", "error"]
 
@@ -40,6 +41,8 @@ class Situation:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     dotenv: Path = field(default_factory=lambda: find_dotenv(os.environ))
     now: Clock = utc_now
+    home: Path = HOME
+    """The checkout that it runs from."""
 
     @property
     def paths(self) -> Paths:
@@ -54,9 +57,16 @@ class Situation:
             return None
 
     @functools.cached_property
+    def seen(self) -> Seen:
+        """What the servers say."""
+        return asking.ask(self.settings)
+
+    @functools.cached_property
     def readiness(self) -> Readiness:
         return front.ask(self.settings)
 
+
+_HOW = "look at the disk; see: dmesg"
 
 # What a check yields: severity, meaning, next. Nothing means that all is well.
 Fault = tuple[Severity, str, str]
@@ -75,7 +85,16 @@ class Check:
     def run(self, situation: Situation) -> list[Finding]:
         if self.needs_running and situation.programs is None:
             return []
-        found = [Finding(self.name, *fault) for fault in self.look(situation)]
+        found: list[Finding] = []
+        try:
+            for fault in self.look(situation):
+                found.append(Finding(self.name, *fault))  # noqa: PERF401 - what was found before it failed stays
+        except PermissionError as fault:
+            found.append(Finding(self.name, "ok", f"not all of it may be looked at: {fault}"))
+        except OSError as fault:
+            found.append(Finding(self.name, "warning", f"not all of it can be looked at: {fault}", _HOW))
+        except Exception as fault:  # one that fails must not hide what the others find
+            found.append(Finding(self.name, "warning", f"this check failed: {fault!r}", "report this line"))
         return found or [Finding(self.name, "ok", self.well)]
 
 

@@ -53,7 +53,7 @@ def find_running() -> Settings | None:
 
 def find_texts(paths: Paths) -> dict[str, settings.Found] | None:
     """Each setting as the appliance that runs on this folder was given it; None when nothing runs there."""
-    environ = _find_environ(paths)
+    environ = find_environ(paths)
     return None if environ is None else settings.find_texts(environ)
 
 
@@ -111,13 +111,14 @@ def _find_data(pid: int) -> Path | None:
 
 
 def _find(paths: Paths) -> Settings | None:
-    environ = _find_environ(paths)
+    environ = find_environ(paths)
     if environ is None:
         return None
     return replace(settings.load(environ), data=paths.data, **_doors(paths))
 
 
-def _find_environ(paths: Paths) -> dict[str, str] | None:
+def find_environ(paths: Paths) -> dict[str, str] | None:
+    """That supervisord was started with; None when nothing runs, or we may not look."""
     for record in records.read_all(paths):
         if record.program == leftovers.SUPERVISOR and processes.start_time(record.pid) == record.start_time:
             try:

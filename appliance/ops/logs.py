@@ -33,7 +33,7 @@ def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
     folder = Paths(data).logs
     if not folder.is_dir():
         raise CannotStart(f"there are no logs in {folder} yet; next: ./scripts/up")
-    _check_programs(folder, wanted)
+    check_programs(folder, wanted)
     if not follow:
         if not _show(read(folder, wanted, lines), as_json=as_json):
             print("no line matches", file=sys.stderr)
@@ -46,7 +46,7 @@ def run(wanted: Wanted, *, lines: int, follow: bool, as_json: bool) -> int:
             time.sleep(POLL_SECONDS)
 
 
-def _check_programs(folder: Path, wanted: Wanted) -> None:
+def check_programs(folder: Path, wanted: Wanted) -> None:
     """Raises CannotStart for a name that no log file has and that is no program's either."""
     written = {path.stem for path in folder.glob("*.log")}
     known = written | {re.sub(r"-\d+$", "", name) for name in written} | programs.STOP_SIGNALS.keys()
@@ -82,6 +82,11 @@ def read(
     merged = heapq.merge(*(_read_program(name, files, wanted, until or {}) for name, files in sources))
     chosen = (line for line in merged if wanted.takes(line))
     return deque(chosen, maxlen=lines) if lines and wanted.since is None else chosen
+
+
+def newest(folder: Path, wanted: Wanted, most: int) -> list[Line]:
+    """The last of those that are wanted, oldest first; never more than so many are held."""
+    return list(deque(read(folder, wanted), maxlen=most))
 
 
 def _files(folder: Path, wanted: Wanted) -> Iterator[tuple[str, list[Path]]]:

@@ -19,7 +19,7 @@ from appliance.runtime.programs import stays_off
 from appliance.services import ai_models, backups, certificates
 from appliance.settings import Settings
 from appliance.stores import programs as stores
-from appliance.tls import record, sources, trust
+from appliance.tls import sources, trust
 
 ROOT_ADVICE = "next: set APPLIANCE_USER (docs/operating.md), or run the systemd unit"
 TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
@@ -106,13 +106,12 @@ def describe_certificate(chosen: Settings) -> dict[str, Any] | None:
     served = sources.read(paths)
     if served is None:
         return None
-    state = certificates.find_state(chosen)
     return {
         "kind": served.kind,
         "names": served.pair.names,
         "expires_at": rfc3339(served.pair.ends),
         "untrusted": trust.find_doubt(paths.served),
-        "fault": record.find(paths) or (state.fault if state and state.fault else None),
+        "fault": certificates.find_fault(chosen),
     }
 
 

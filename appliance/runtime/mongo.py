@@ -111,6 +111,14 @@ def _check_kind(paths: Paths, kind: str) -> None:
         )
 
 
+def made_by(paths: Paths) -> str | None:
+    """The kind of server whose files are there; None before the first start."""
+    try:
+        return (paths.mongo / "kind").read_text().strip() or None
+    except OSError:
+        return None
+
+
 def _cache(settings: Settings) -> int:
     """Bytes."""
     return int((programs.budget_of(settings).share("mongo").memory or 0) * CACHE_PART)

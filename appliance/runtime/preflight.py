@@ -54,7 +54,7 @@ def find_faults(settings: Settings) -> list[str]:
         *ownership.find_faults(settings),
         *find_path_faults(settings.data),
         *_disk(settings.data),
-        *_ports(settings),
+        *find_port_faults(settings),
         *_outside_servers(settings),
         *_certificate(settings),
         *find_alert_faults(settings),
@@ -93,12 +93,12 @@ def _disk(data: Path) -> Iterator[str]:
 def find_door_faults(settings: Settings, running: Settings) -> list[str]:
     """Of the ports that nginx is to listen on next, beside those that it has."""
     if settings.http_port == settings.https_port:
-        return list(_ports(settings))
+        return list(find_port_faults(settings))
     own = (running.http_port, running.https_port)
     return [fault for address in settings.bind for fault in _doors(address, settings, but=own)]
 
 
-def _ports(settings: Settings) -> Iterator[str]:
+def find_port_faults(settings: Settings) -> Iterator[str]:
     if settings.http_port == settings.https_port:
         yield f"APPLIANCE_HTTP_PORT and APPLIANCE_HTTPS_PORT are both {settings.http_port}; change one"
         return

@@ -151,15 +151,27 @@ def cron_of(settings: Settings, kind: Kind) -> str | None:
 
 
 def is_due(settings: Settings, kind: Kind, now: dt.datetime) -> bool:
-    """Since its last time none went well, and none has failed just now."""
+    """It was asked for; or since its last time none went well, and none has failed just now."""
     noted = book.read(Paths(settings.data).backups)
     course, cron = noted.course(kind), cron_of(settings, kind)
+    if course.asked_at is not None:
+        return True
     if cron is None or course.since is None or (kind == "drill" and not noted.archives):
         return False
     tick = last_tick(cron, settings.backup_time_zone, now)
     if tick <= max(course.since, course.succeeded_at or course.since):
         return False
     return course.failed_at is None or course.failed_at < tick or now - course.failed_at >= AGAIN[kind]
+
+
+def ask(settings: Settings, kind: Kind, now: dt.datetime) -> dt.datetime:
+    """Have the scheduler make one: since when that is asked for. Raises Conflict, OSError."""
+    with book.changing(Paths(settings.data).backups) as noted:
+        if kind == "drill" and not noted.archives:
+            raise Conflict("There is no backup that was made here yet; make one first.")
+        course = noted.course(kind)
+        course.asked_at = course.asked_at or now
+        return course.asked_at
 
 
 def is_missing(settings: Settings, kind: Kind, now: dt.datetime) -> bool:

@@ -27,7 +27,7 @@ from appliance.clock import Clock, rfc3339
 from appliance.disk import write_durably
 from appliance.security import acme
 from appliance.settings import Settings
-from appliance.tls import pairs
+from appliance.tls import pairs, record
 from appliance.tls.pairs import BadPair
 
 log = logs.get(__name__)
@@ -102,6 +102,12 @@ def find_state(settings: Settings) -> State | None:
     except (OSError, msgspec.MsgspecError):
         return None
     return state if state.asked == _fingerprint(settings) else None
+
+
+def find_fault(settings: Settings) -> str | None:
+    """Why a newer one is not served: it cannot be used, or the service gave none."""
+    state = find_state(settings)
+    return record.find(Paths(settings.data)) or (state.fault if state and state.fault else None)
 
 
 def _keep(settings: Settings, moment: dt.datetime, failures: int, fault: str) -> State:

@@ -66,5 +66,5 @@ class Erasure(Struct, kw_only=True):
 
 
 class Erasures(Struct):
-    erasures: list[Erasure]
+    subjects: list[Erasure]
     next_cursor: str | None

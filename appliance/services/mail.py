@@ -32,6 +32,12 @@ class RefusedError(MailError):
     """The server will not take the message, now or later."""
 
 
+def place_of(url: str) -> tuple[str, int]:
+    """The host and port of an SMTP_URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "localhost", parts.port or (465 if parts.scheme == "smtps" else 25)
+
+
 async def send(settings: Settings, to: str, message: EmailMessage) -> None:
     """Raises MailError, RefusedError."""
     if settings.smtp_url is None:
@@ -70,14 +76,12 @@ def _words(code: int, text: bytes | str) -> str:
 @contextlib.contextmanager
 def _session(url: str) -> Iterator[smtplib.SMTP]:
     parts = urlsplit(url)
-    host = parts.hostname or "localhost"
+    host, port = place_of(url)
     name = socket.gethostname()
     if parts.scheme == "smtps":
-        session: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, parts.port or 465, name, timeout=_SECONDS, context=_trust()
-        )
+        session: smtplib.SMTP = smtplib.SMTP_SSL(host, port, name, timeout=_SECONDS, context=_trust())
     else:
-        session = smtplib.SMTP(host, parts.port or 25, name, timeout=_SECONDS)
+        session = smtplib.SMTP(host, port, name, timeout=_SECONDS)
     with session:
         session.ehlo_or_helo_if_needed()
         is_closed = parts.scheme == "smtps"

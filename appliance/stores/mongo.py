@@ -19,6 +19,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from appliance import addresses
 from appliance.errors import Conflict, Problem, Unavailable
 from appliance.settings import Settings
+from appliance.stores.indexes import INDEXES
 
 Document = dict[str, Any]
 AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
@@ -88,70 +89,8 @@ def as_problem(error: PyMongoError) -> Problem | None:
 async def prepare(db: Database) -> None:
     """Create the indexes. Safe to run at each start and by several processes at once. It takes as long as
     `BUILDING` when there are documents without."""
-    await db.users.create_index("username", unique=True)
-    await db.users.create_index("number")
-    await db.users.create_index("roles")
-    await db.ended_sessions.create_index("expires_at", expireAfterSeconds=0)
-    await db.api_keys.create_index("number", unique=True)
-    await db.api_keys.create_index("user_id")
-    await db.forms.create_index("slug", unique=True)
-    await db.forms.create_index("number", unique=True)
-    await db.forms.create_index("updated_at")
-    await db.form_versions.create_index([("form_id", 1), ("version", 1)], unique=True)
-    await db.idempotency.create_index("created_at", expireAfterSeconds=24 * 3600)
-    await db.form_counters.create_index("open.at")
-    await db.form_counters.create_index("unembedded", sparse=True)
-    await db.form_counters.create_index("unlaked", sparse=True)
-    await db.audit.create_index("number", unique=True)
-    await db.links.create_index("token_hash", unique=True)
-    await db.links.create_index([("form_id", 1), ("number", 1)], unique=True)
-    await db.response_history.create_index([("response_id", 1), ("revision", 1)], unique=True)
-    await db.response_history.create_index("replaced_at")
-    await db.outbox.create_index([("state", 1), ("created_at", 1)])
-    await db.dead_letters.create_index("number", unique=True)
-    await db.alerts.create_index("number", unique=True)
-    await db.alerts.create_index("open", sparse=True)
-    await db.alerts.create_index("state")
-    await db.webhooks.create_index([("owner", 1), ("number", 1)], unique=True)
-    await db.webhooks.create_index("form_id")
-    await db.webhooks.create_index("status")
-    await db.webhook_deliveries.create_index([("webhook_id", 1), ("number", 1)], unique=True)
-    await db.webhook_deliveries.create_index([("state", 1), ("next_attempt_at", 1)])
-    await db.webhook_deliveries.create_index("created_at")
-    await db.webhook_deliveries.create_index("about", sparse=True)
-    await db.purged.create_index("at")
-    await db.purged.create_index("untidy", sparse=True)
-    await db.form_storage.create_index("at", sparse=True)
-    await db.files.create_index([("state", 1), ("check_at", 1)])
-    await db.files.create_index("response_id", sparse=True)
-    await db.files.create_index("form_id")
-    await db.files.create_index("origin", sparse=True)
-    await db.partials.create_index("form_id")
-    await db.partials.create_index("files", sparse=True)
-    await db.partials.create_index("origin", sparse=True)
-    await db.partials.create_index([("state", 1), ("expires_at", 1)])
-    await db.partials.create_index([("state", 1), ("updated_at", 1)])
-    await db.partials.create_index("noted_at", sparse=True)
-    await db.exports.create_index([("owner", 1), ("expires_at", 1)])
-    await db.exports.create_index("expires_at")
-    await db.erasures.create_index("number")
-    await db.ai_outdated.create_index("form_id")
-    await db.lake_runs.create_index("state")
-    await db.ai_results.create_index([("form_id", 1), ("seq", 1)], unique=True)
-    await db.ai_results.create_index("changed_at", sparse=True)
-    rows = db.responses
-    await rows.create_index([("form_id", 1), ("seq", 1)], unique=True)
-    await rows.create_index([("form_id", 1), ("kv", 1), ("seq", 1)])
-    # Not (form_id, key) and partial: the embedded server keeps such an index unique but never reads by it.
-    await rows.create_index("key", unique=True, sparse=True)
-    await rows.create_index(
-        [("form_id", 1), ("person", 1)], unique=True, partialFilterExpression={"person": {"$exists": True}}
-    )
-    await rows.create_index("person", sparse=True)
-    await rows.create_index("files", unique=True, sparse=True)
-    await rows.create_index(
-        [("events.state", 1), ("created_at", 1)], partialFilterExpression={"events.state": "pending"}
-    )
+    for index in INDEXES:
+        await db[index.collection].create_index([(key, 1) for key in index.keys], **index.options)
 
 
 async def make_durable(db: Database) -> None:

@@ -22,6 +22,7 @@ from appliance.backups.book import Course, Kind
 from appliance.clock import Clock, rfc3339
 from appliance.services import alerts, backups
 from appliance.services.context import Context
+from appliance.settings import Settings
 
 KINDS: tuple[Kind, ...] = ("backup", "drill")
 CHILD = "appliance.ops.backup_child"
@@ -51,14 +52,18 @@ class Backups:
             await asyncio.to_thread(backups.look_after, asked, now())
             self._is_first = False
         for kind in KINDS:
-            if not self._rests(kind, now()) and backups.is_due(asked, kind, now()):
+            if not self._rests(asked, kind, now()) and backups.is_due(asked, kind, now()):
                 await self._do(context, kind, now)
                 done += 1
         await self._tell(context)
         return done
 
-    def _rests(self, kind: Kind, now: dt.datetime) -> bool:
-        return kind in self._failed and now - self._failed[kind] < PAUSE
+    def _rests(self, asked: Settings, kind: Kind, now: dt.datetime) -> bool:
+        """Not for one that somebody has asked for since."""
+        if kind not in self._failed or now - self._failed[kind] >= PAUSE:
+            return False
+        wanted = book.read(Paths(asked.data).backups).course(kind).asked_at
+        return wanted is None or wanted <= self._failed[kind]
 
     async def _do(self, context: Context, kind: Kind, now: Clock) -> None:
         status = await _run(kind, self._longest)

@@ -115,6 +115,11 @@ def check(pair: Pair, now: dt.datetime, chain_name: str, key_name: str) -> None:
         )
 
 
+def belong_together(pair: Pair) -> bool:
+    """Whether the key is that of the first certificate, as who serves them needs it."""
+    return _spki(pair.leaf.public_key()) == _spki(pair.key.public_key())
+
+
 def _check_key(pair: Pair, chain_name: str, key_name: str) -> None:
     own = _spki(pair.key.public_key())
     places = [place for place, each in enumerate(pair.chain) if _spki(each.public_key()) == own]

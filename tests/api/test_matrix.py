@@ -50,11 +50,11 @@ GET    /api/v1/dead-letters                  401 200 200 200 200 401 403 200
 GET    /api/v1/dead-letters/{task_id}        401 200 403 403 404 401 403 200
 DELETE /api/v1/dead-letters/{task_id}        401 204 403 403 404 401 403 204
 POST   /api/v1/dead-letters/{task_id}/replay 401 202 403 403 404 401 403 202
-GET    /api/v1/erasures                      401 403 403 403 403 401 403 200
-POST   /api/v1/erasures                      401 403 403 403 403 401 403 202
-GET    /api/v1/erasures/{erasure_id}         401 403 403 403 403 401 403 200
-POST   /api/v1/erasures/{erasure_id}/confirm 401 403 403 403 403 401 403 202
-GET    /api/v1/erasures/{erasure_id}/export  401 403 403 403 403 401 403 200
+GET    /api/v1/subjects                      401 403 403 403 403 401 403 200
+POST   /api/v1/subjects                      401 403 403 403 403 401 403 202
+GET    /api/v1/subjects/{erasure_id}         401 403 403 403 403 401 403 200
+POST   /api/v1/subjects/{erasure_id}/confirm 401 403 403 403 403 401 403 202
+GET    /api/v1/subjects/{erasure_id}/export  401 403 403 403 403 401 403 200
 GET    /api/v1/forms                         401 200 200 200 200 401 403 200
 POST   /api/v1/forms                         401 201 403 201 201 401 403 201
 POST   /api/v1/forms/validate                401 200 403 200 200 401 403 200
@@ -109,6 +109,14 @@ GET    /api/v1/queues                        401 200 200 200 200 401 403 200
 POST   /api/v1/queues/{queue}/pause          401 403 403 403 403 401 403 200
 POST   /api/v1/queues/{queue}/resume         401 403 403 403 403 401 403 200
 GET    /api/v1/system                        401 403 403 403 403 401 403 200
+GET    /api/v1/system/backups                401 403 403 403 403 401 403 200
+POST   /api/v1/system/backups                401 403 403 403 403 401 403 202
+GET    /api/v1/system/certificates           401 403 403 403 403 401 403 200
+GET    /api/v1/system/doctor                 401 403 403 403 403 401 403 200
+GET    /api/v1/system/logs                   401 403 403 403 403 401 403 200
+GET    /api/v1/system/secrets                401 403 403 403 403 401 403 200
+POST   /api/v1/system/secrets/{name}/rotate  401 403 403 403 403 401 403 200
+POST   /api/v1/system/services/{name}/restart 401 403 403 403 403 401 403 202
 GET    /api/v1/tasks                         401 200 200 200 200 401 403 200
 GET    /api/v1/tasks/{task_id}               401 200 403 200 404 401 403 200
 DELETE /api/v1/tasks/{task_id}               401 204 403 204 404 401 403 204
@@ -149,7 +157,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/users": {"username": "{unique}", "roles": ["viewer"]},
     "PATCH /api/v1/users/{user_id}": {"email": "eve@example.org"},
     "POST /api/v1/api-keys": {"name": "robot", "scopes": ["forms:read"]},
-    "POST /api/v1/erasures": {"subject": {"answer": "nobody at all"}},
+    "POST /api/v1/subjects": {"subject": {"answer": "nobody at all"}},
     "POST /api/v1/forms": {"title": "Mine", "definition": FEEDBACK},
     "POST /api/v1/forms/validate": {"definition": FEEDBACK},
     f"PATCH {FORM}": {"title": "Changed"},
@@ -225,6 +233,7 @@ class World:
             "query_name": "daily",
             "model": "not one of ours",
             "alert_id": "0-0",
+            "name": "redis-exporter" if "/services/" in operation else "backup",
             "token": new_token(),
         }
         if "{file_id}" in operation:
@@ -255,7 +264,7 @@ class World:
     def _erasure(self, response_id: str) -> str:
         """One that was looked for."""
         body = {"subject": {"response_ids": [response_id]}}
-        erasure_id = self.cast.admin.post("/api/v1/erasures", json=body).json()["task_id"]
+        erasure_id = self.cast.admin.post("/api/v1/subjects", json=body).json()["task_id"]
         until_status(self.cast.admin, erasure_id, "completed")
         return str(erasure_id)
 

@@ -11,7 +11,7 @@ import pytest
 
 from appliance import clock, secret_ages, settings, trees
 from appliance.addresses import Paths
-from appliance.backups import book
+from appliance.backups import book, keys
 from appliance.backups.book import Archive
 from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
@@ -294,6 +294,7 @@ def test_backups_that_are_not_made_or_fail_are_told(data: Path) -> None:
     off = examine(data, BACKUP_CRON="", later=30 * day)
     assert found(off, "backups") == [("warning", "no backup was ever made, and BACKUP_CRON is empty")]
     (own / "one").touch()
+    keys.ensure(Paths(data).backup_key)
     with book.changing(own) as noted:
         noted.backup.succeed(now, "one", 1, 1, 1.0)
         noted.archives["one"] = Archive(now, 1, 1, now)

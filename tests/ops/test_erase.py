@@ -13,7 +13,7 @@ from typing import Any
 from appliance.settings import HOME
 from tests import traces
 from tests.api.forms import publish, submit
-from tests.api.test_erasures import counts
+from tests.api.test_subjects import counts
 from tests.ops.command import appliance_command
 from tests.running import Running, running, unique
 from tests.runtime.servers import temporary_data
@@ -109,7 +109,7 @@ def _is_without(
         assert admin.get(f"/api/v1/forms/{form_id}/responses/{gone}").status_code == 404
         assert admin.get(f"/api/v1/forms/{form_id}/responses/{kept}").status_code == 200
         assert admin.get(f"/api/v1/forms/{form_id}").json()["response_count"] == 1
-        record = admin.get(f"/api/v1/erasures/{erasure_id}").json()
+        record = admin.get(f"/api/v1/subjects/{erasure_id}").json()
         assert record["state"] == "erased" and counts(record) == {form_id: (1, 0)}
         assert traces.of(appliance, word) == set()
         assert [submit(admin, form_id).status_code for _ in range(3)] == [201, 201, 410]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import subprocess
@@ -182,6 +183,9 @@ def test_everything_runs_as_that_user(started: Running) -> None:
     # What root writes by a command, that user can read.
     from tests.ops.test_running import command
 
+    found = json.loads(command(started, "doctor", "--json").stdout)
+    with started.client(started.login()) as admin:  # the API looks as that user, and root sees no more
+        assert admin.get("/api/v1/system/doctor").json()["findings"] == found
     assert command(started, "secrets", "rotate", "jwt").returncode == 0
     assert {path.stat().st_uid for path in started.paths.secrets.iterdir()} == {pwd.getpwnam(SOMEBODY).pw_uid}
     with started.client(started.login()) as admin:

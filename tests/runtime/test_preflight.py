@@ -254,7 +254,7 @@ def test_a_low_port_needs_root(chosen: Settings) -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     if lowest < 2:
         pytest.skip("every port may be taken by everybody here")
-    (fault,) = as_nobody(lambda: list(preflight._ports(replace(chosen, https_port=lowest - 1))))
+    (fault,) = as_nobody(lambda: list(preflight.find_port_faults(replace(chosen, https_port=lowest - 1))))
     assert fault == (
         f"port {lowest - 1} on 127.0.0.1: ports below {lowest} are for root;"
         f" next: run ./scripts/up as root (sudo), or set APPLIANCE_HTTPS_PORT to {lowest} or more"

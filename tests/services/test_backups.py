@@ -15,6 +15,7 @@ from appliance.clock import last_tick, parse_rfc3339, rfc3339
 from appliance.errors import Conflict
 from appliance.services import backups
 from appliance.settings import Settings
+from appliance.tasks.backups import Backups
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -96,6 +97,29 @@ def test_a_drill_waits_for_something_to_try_out(tmp_path: Path) -> None:
     assert not backups.is_due(chosen, "drill", NOW + 8 * DAY)
     put(chosen, NOW)
     assert backups.is_due(chosen, "drill", NOW + 8 * DAY)
+
+
+def test_one_that_is_asked_for_is_due_at_once_and_once(tmp_path: Path) -> None:
+    """Also where none is made at set times, and right after one has failed."""
+    chosen = asked(tmp_path, BACKUP_CRON="", BACKUP_DRILL_CRON="")
+    with pytest.raises(Conflict, match="no backup"):
+        backups.ask(chosen, "drill", NOW)
+    assert not backups.is_due(chosen, "backup", NOW)
+    assert backups.ask(chosen, "backup", NOW) == NOW
+    assert backups.ask(chosen, "backup", NOW + DAY) == NOW, "it is the same one until it is over"
+    assert backups.is_due(chosen, "backup", NOW) and not backups.is_due(chosen, "drill", NOW)
+    succeed(chosen, "backup", NOW + DAY)
+    assert not backups.is_due(chosen, "backup", NOW + DAY)
+    put(chosen, NOW)
+    chore = Backups()
+    chore._failed["drill"] = NOW
+    assert chore._rests(chosen, "drill", NOW + dt.timedelta(seconds=1))
+    backups.ask(chosen, "drill", NOW + dt.timedelta(seconds=1))
+    assert not chore._rests(chosen, "drill", NOW + dt.timedelta(seconds=1))
+    backups.failed(chosen, "drill", "cut short")
+    assert not backups.is_due(chosen, "drill", NOW + dt.timedelta(seconds=2)), (
+        "it is not tried again by itself"
+    )
 
 
 def test_two_times_without_one_are_told(tmp_path: Path) -> None:

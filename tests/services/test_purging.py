@@ -18,7 +18,7 @@ from appliance.stores import purged, purges
 from appliance.stores.mongo import Document
 from appliance.stores.purges import Purged, Why
 from tests.api.forms import publish, submit
-from tests.api.test_erasures import prune_files, run_lake
+from tests.api.test_subjects import prune_files, run_lake
 from tests.api.uploads import answer_with, form_with_files, new_token, uploaded
 from tests.faults.steering import counters, settle_as_if_later, stored, with_context
 from tests.people import People

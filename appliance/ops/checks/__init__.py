@@ -4,8 +4,17 @@ from __future__ import annotations
 
 # Importing a module registers its checks; this order is the order of the report.
 # isort: off
-from appliance.ops.checks import configuration, alerting, data_folder, secret_age, certificates, backups
-from appliance.ops.checks import programs, tasks, network, host
+from appliance.ops.checks import (
+    configuration,
+    alerting,
+    data_folder,
+    inside,
+    secret_age,
+    certificates,
+    backups,
+    lake,
+)
+from appliance.ops.checks import programs, stores, tasks, network, reach, host
 
 # isort: on
 from appliance.ops.findings import CHECKS
@@ -18,8 +27,12 @@ __all__ = [
     "configuration",
     "data_folder",
     "host",
+    "inside",
+    "lake",
     "network",
     "programs",
+    "reach",
     "secret_age",
+    "stores",
     "tasks",
 ]

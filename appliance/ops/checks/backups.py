@@ -35,6 +35,9 @@ def look(situation: Situation) -> Iterator[Fault]:
     chosen, own = situation.settings, situation.paths.backups
     if not own.is_dir():
         return  # before the first start, or told by data-folder
+    if fault := book.find_fault(own):
+        meaning = f"{own / book.FILE} cannot be read ({fault}): none is known as a backup"
+        yield "error", meaning, f"mv '{own / book.FILE}' '{own / book.FILE}.damaged'; {_CREATE}"
     noted, folder = book.read(own), backups.folder_of(chosen)
     for what in _WHATS:
         yield from _course(situation, what, noted)
@@ -69,6 +72,13 @@ def _archives(situation: Situation, noted: Book, folder: Path) -> Iterator[Fault
         return
     if not (last := book.path(situation.paths.backups, name)).exists():
         yield "warning", f"the last backup, {last}, is not there any more", _CREATE
+    key = situation.paths.backup_key
+    if not key.exists():
+        yield (
+            "error",
+            f"{key} is missing: nothing opens the backups",
+            "bring back the copy that is kept elsewhere",
+        )
     bad = [row.path.name for row in backups.rows(situation.settings) if row.known and row.known.fault]
     if bad:
         told = f"these do not open, or could not be restored: {', '.join(bad)}"

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance.errors import CannotStart
 from appliance.ops import service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.services import certificates
-from appliance.tls import record, sources, trust
+from appliance.tls import pairs, record, sources, trust
 from appliance.tls.sources import Served
 
 EXPIRES_SOON = dt.timedelta(days=14)
@@ -29,6 +30,13 @@ def certificate(situation: Situation) -> Iterator[Fault]:
         yield (
             "error",
             f"{paths.served} is damaged: nginx will not start again",
+            f"rm '{paths.served}'; then restart, which makes it anew",
+        )
+        return
+    if not pairs.belong_together(served.pair):
+        yield (
+            "error",
+            f"certificate and key in {paths.served} do not belong together: nginx will not start again",
             f"rm '{paths.served}'; then restart, which makes it anew",
         )
         return
@@ -52,7 +60,7 @@ def _expiry(situation: Situation, served: Served) -> Iterator[Fault]:
 
 def _waiting(situation: Situation) -> Iterator[Fault]:
     """A newer one that is not served."""
-    if fault := record.find(situation.paths):
+    if fault := record.find(situation.paths) or _refused(situation):
         meaning, _, after = fault.partition("; next: ")
         yield (
             "error",
@@ -70,6 +78,17 @@ def _waiting(situation: Situation) -> Iterator[Fault]:
             ),
             f"{after or 'mend it'}; to have it tried at once: rm '{situation.paths.acme_state}'",
         )
+
+
+def _refused(situation: Situation) -> str | None:
+    """The operator's own files, judged now: what is wrong with them is else told by the next reload only."""
+    if situation.settings.tls_certificate is None:
+        return None
+    try:
+        sources.offer(situation.settings, situation.now())
+    except CannotStart as fault:
+        return str(fault)
+    return None
 
 
 def _names(situation: Situation, served: Served) -> Iterator[Fault]:

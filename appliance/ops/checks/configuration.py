@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -40,6 +41,33 @@ def rate_limit(situation: Situation) -> Iterator[Fault]:
         yield "warning", "RATE_LIMIT=off: nothing stops a flood, or guessing of passwords", "unset RATE_LIMIT"
 
 
+@check("trusted-proxies", "nobody but proxies is believed where a request comes from")
+def trusted_proxies(situation: Situation) -> Iterator[Fault]:
+    if wide := _wide(situation.settings.trusted_proxies):
+        meaning = (
+            f"APPLIANCE_TRUSTED_PROXIES has {wide}: whoever is there may name any address as his own,"
+            " so limits by address hold nobody"
+        )
+        mend = "name the proxies alone, such as 10.0.0.5/32; then ./scripts/appliance reload"
+        yield "error", meaning, mend
+
+
+@check("egress-allow", "webhooks reach no more of the inner network than they must")
+def egress_allow(situation: Situation) -> Iterator[Fault]:
+    if wide := _wide(situation.settings.egress_allow):
+        yield (
+            "warning",
+            f"EGRESS_ALLOW has {wide}: who may make a webhook may have this machine call all of it",
+            "name the receivers alone in EGRESS_ALLOW; then ./scripts/appliance reload",
+        )
+
+
+def _wide(networks: tuple[str, ...]) -> str:
+    """Those that are larger than the largest network that is anybody's own: 10.0.0.0/8, and fc00::/7."""
+    found = [ipaddress.ip_network(each) for each in networks]
+    return ", ".join(str(each) for each in found if each.prefixlen < (8 if each.version == 4 else 7))
+
+
 @check("database-kind", "the database is a MongoDB")
 def database_kind(situation: Situation) -> Iterator[Fault]:
     """A young server is fine to try things with; its users should know that it is one."""
@@ -52,7 +80,14 @@ def database_kind(situation: Situation) -> Iterator[Fault]:
     except CannotStart as fault:
         yield "error", f"there is no database: {fault}", "./scripts/up"
         return
-    if kind == "secantusdb":
+    made_by = mongo.made_by(situation.paths)
+    if made_by not in (None, kind):
+        yield (
+            "error",
+            f"{situation.paths.mongo} was made by {made_by}, which {kind} cannot read: it does not start",
+            f"set APPLIANCE_MONGO={made_by}; ./scripts/appliance backup create, then restore, moves the data",
+        )
+    elif kind == "secantusdb":
         yield (
             "warning",
             "the embedded trial database SecantusDB holds the data; its format has no upgrade in place",

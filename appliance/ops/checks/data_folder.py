@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance.addresses import Paths
+from appliance.errors import CannotStart
 from appliance.ops import service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.table import size
+from appliance.security import keyring
 from appliance.settings import FOLDERS
 
 FULL = 512 * 1024**2
 """Bytes: below this `up` refuses to start."""
 NEARLY_FULL = 2 * 1024**3
+FEW_NAMES = 1000
+"""Files (inodes): a start makes hundreds."""
 LOGS_LARGE = 1024**3
 """Bytes. Rotation keeps 4 files of 10 MB a program; more than this is not of our making."""
 
@@ -64,8 +70,24 @@ def secrets(situation: Situation) -> Iterator[Fault]:
     files = [*_files(paths.secrets), *(path for path in _files(paths.tls) if path.suffix != ".crt")]
     for path in files:
         yield from _privacy(path, owner=paths.data.stat().st_uid)
+    yield from _broken(paths)
     if situation.dotenv.is_file() and situation.dotenv.stat().st_mode & 0o004:
         yield "warning", f"{situation.dotenv} can be read by everybody", f"chmod 600 '{situation.dotenv}'"
+
+
+def _broken(paths: Paths) -> Iterator[Fault]:
+    """What is empty or no keys: who reads it does not start."""
+    for path in (paths.redis_password, paths.mongo_password, paths.mongo_owner):
+        if path.exists() and os.access(path, os.R_OK) and not path.read_bytes().strip():
+            mend = f"rm '{path}'; then {service.start_command()}, which makes another"
+            yield "error", f"{path} is empty: its server cannot be asked, nor started", mend
+    if paths.jwt_keys.exists() and os.access(paths.jwt_keys, os.R_OK):
+        try:
+            keyring.read(paths.jwt_keys)
+        except (CannotStart, OSError, ValueError, LookupError, TypeError) as fault:
+            told = str(fault).partition("; next: ")[0] or repr(fault)
+            mend = f"mv '{paths.jwt_keys}' '{paths.jwt_keys}.damaged'; a restart makes others; sessions end"
+            yield "error", f"{paths.jwt_keys} holds no keys ({told}): no token can be checked", mend
 
 
 def _files(folder: Path) -> list[Path]:
@@ -88,6 +110,13 @@ def disk(situation: Situation) -> Iterator[Fault]:
         )
     elif free < NEARLY_FULL:
         yield "warning", f"only {size(free)} are free for {data}", f"see: df -h '{place}'"
+    names = os.statvfs(place)
+    if names.f_files and names.f_favail < FEW_NAMES:
+        yield (
+            "error",
+            f"only {names.f_favail} more files can be made on the disk of {data}, whatever room there is",
+            f"remove files; see: df -i '{place}'",
+        )
 
 
 @check("log-size", "the logs are small")

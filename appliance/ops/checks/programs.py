@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from appliance import llama_install, plan, trees
+from appliance import courses, llama_install, plan, processes, trees
 from appliance.ops import instance, service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
 from appliance.ops.supervisor import restart_command, start_command
+from appliance.runtime import monitoring
+from appliance.runtime.guardian import probes
 from appliance.services import ai_models
 from appliance.stores import programs as stores
 
 MANY_RESTARTS = 3
+FULL_PART = 0.8
+"""Of the files that a process may have open: from then on connections are soon refused."""
 
 
 @check("supervisor", "the supervisor answers")
@@ -113,10 +117,11 @@ def user(situation: Situation) -> Iterator[Fault]:
 @check("budget", "the kernel holds every program to its part of the machine", needs_running=True)
 def budget(situation: Situation) -> Iterator[Fault]:
     found = plan.find(situation.paths)
-    for control, reason in found.degraded.items() if found else ():
+    if found and found.degraded:
+        whys = "; ".join(found.reasons())
         yield (
             "warning",
-            f"nothing is held to its part of {control}: {reason}",
+            f"nothing is held to its part of {_listed(found.degraded)}: {whys}",
             "docs/operating.md, 'The budget'",
         )
     for program in situation.programs or []:
@@ -133,6 +138,63 @@ def budget(situation: Situation) -> Iterator[Fault]:
                 f"{program.name} was to run on cores {asked.cores}, and runs on {given.cores}",
                 f"./scripts/appliance logs {program.name}",
             )
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+@check("answers", "every program that runs answers", needs_running=True)
+def answers(situation: Situation) -> Iterator[Fault]:
+    """As the guardian asks them, now. Of the database `readiness` tells, and of those that listen nowhere the
+    guardian, which knows when they showed life last."""
+    kept = courses.read(situation.paths)
+    for program in situation.programs or []:
+        if not program.is_running or program.pid is None or probes.is_launching(program.pid):
+            continue
+        name = program.name
+        if probes.is_stopped(program.pid):
+            told = "is stopped (SIGSTOP) and does nothing"
+        elif name == "nginx" or name.startswith("api-") or name == "redis" or name in monitoring.PROGRAMS:
+            if probes.of_program(name, situation.settings)() is not False:
+                continue
+            told = "runs and does not answer"
+        elif (course := kept.courses.get(name)) is not None and course.answers is False:
+            told = "runs and shows no life"
+        else:
+            continue
+        yield (
+            "error",
+            f"{name} (process {program.pid}) {told}",
+            f"the guardian ends it within a minute; at once: {restart_command(name)}",
+        )
+
+
+@check("guardian", "what the guardian keeps of the programs can be read", needs_running=True)
+def guardian(situation: Situation) -> Iterator[Fault]:
+    damaged = [path.name for path in courses.files(situation.paths) if courses.is_damaged(path)]
+    if damaged:
+        both = len(damaged) == len(courses.files(situation.paths))
+        lost = "how often each program was started is forgotten" if both else "the other copy is used"
+        yield (
+            "warning",
+            f"{' and '.join(damaged)} in {situation.paths.run} cannot be read: {lost}",
+            f"{restart_command('guardian')}, which puts it aside and writes another",
+        )
+
+
+@check("descriptors", "no program is short of open files", needs_running=True)
+def descriptors(situation: Situation) -> Iterator[Fault]:
+    for program in situation.programs or []:
+        for pid in trees.members(program.pid) if program.pid else []:
+            found = processes.open_files(pid)
+            if found and found.limit and found.number > FULL_PART * found.limit:
+                yield (
+                    "warning",
+                    f"{program.name} (process {pid}) has {found.number} of {found.limit} files open",
+                    f"{restart_command(program.name)}; then see ./scripts/appliance logs {program.name}",
+                )
 
 
 @check("readiness", "requests are served and every dependency answers", needs_running=True)

@@ -19,7 +19,7 @@ from appliance.services.background import Accepted
 
 ErasureId = Annotated[str, Parameter(max_length=64, description="The id of the task that looks for it")]
 _LINES = "application/x-ndjson"
-_PATH = "/api/v1/erasures"
+_PATH = "/api/v1/subjects"
 
 
 @post(
@@ -91,6 +91,6 @@ async def confirm_erasure(request: ApiRequest, erasure_id: ErasureId) -> Respons
 
 router = Router(
     _PATH,
-    tags=["erasures"],
+    tags=["subjects"],
     route_handlers=[start_erasure, list_erasures, get_erasure, export_subject, confirm_erasure],
 )

@@ -29,7 +29,7 @@ from tests.people import People
 from tests.running import Running, unique
 from tests.runtime.servers import until
 
-PATH = "/api/v1/erasures"
+PATH = "/api/v1/subjects"
 CONTACT: dict[str, Any] = {
     "elements": [
         {"type": "text", "name": "email"},
@@ -316,7 +316,7 @@ def test_admins_alone(cast: People) -> None:
         assert client.post(f"{one}/confirm").status_code == status
     assert cast.admin.get(f"{PATH}/absent").status_code == 404
     listed = cast.admin.get(PATH, params={"limit": 1}).json()
-    assert listed["erasures"] == [erasure] and listed["next_cursor"]
+    assert listed["subjects"] == [erasure] and listed["next_cursor"]
     actions = [
         row["action"]
         for row in cast.admin.get("/api/v1/audit", params={"subject": erasure["erasure_id"]}).json()["audit"]

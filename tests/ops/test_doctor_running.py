@@ -1,0 +1,318 @@
+"""Faults planted into an appliance that runs, taken away again, and what doctor makes of them meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from appliance import addresses, courses, settings
+from appliance.backups import book
+from appliance.clock import new_id, utc_now
+from appliance.ops import doctor, supervisor
+from appliance.ops.findings import Finding, Situation
+from appliance.settings import HOME
+from appliance.stores import webhooks
+from appliance.tls import record
+from tests.ops.fingerprints import fingerprint
+from tests.ops.planting import Row, judge, nothing
+from tests.running import Running
+from tests.runtime.servers import until
+
+OF_OTHERS = {"logs", "run", "mongo", "redis", "prometheus"}
+"""What the programs themselves write all the time."""
+COLLECTIONS = ("users", "forms", "responses", "audit", "webhooks", "dead_letters", "outbox", "lake_runs")
+Planting = Callable[["Place"], Iterator[None]]
+
+
+class Place:
+    """The appliance, and the terminal that doctor is called in."""
+
+    def __init__(self, appliance: Running) -> None:
+        self.appliance = appliance
+        self.environ = dict(appliance.environ)
+
+    @property
+    def paths(self) -> addresses.Paths:
+        return self.appliance.paths
+
+    def command(self, *words: str) -> None:
+        command = [sys.executable, "-P", "-m", "appliance", *words]
+        environ = {**self.environ, "PYTHONPATH": str(HOME)}
+        subprocess.run(command, env=environ, check=True, capture_output=True, timeout=60)
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(addresses.redis_url(self.appliance.settings))
+
+
+@pytest.fixture
+def place(appliance: Running) -> Place:
+    def is_well() -> bool:
+        return all(each.is_running for each in supervisor.ask(appliance.paths))
+
+    until(is_well, 30, "every program runs")
+    return Place(appliance)
+
+
+def examine(place: Place) -> list[Finding]:
+    here = settings.load(place.environ, dotenv=Path("/nonexistent"))
+    held = place.appliance.settings
+    return doctor.examine(Situation(held, here, place.environ, Path("/nonexistent")))
+
+
+def mark(place: Place) -> object:
+    with place.appliance.database() as client:
+        db = client.get_default_database()
+        counts = {name: db[name].count_documents({}) for name in COLLECTIONS}
+    return counts, fingerprint(place.paths.data, without=OF_OTHERS)
+
+
+def a_missing_index(place: Place) -> Iterator[None]:
+    with place.appliance.database() as client:
+        webhooks = client.get_default_database().webhooks
+        webhooks.drop_index("form_id_1")
+        yield
+        webhooks.create_index("form_id")
+
+
+def another_index(place: Place) -> Iterator[None]:
+    """Not unique, as it must be."""
+    with place.appliance.database() as client:
+        links = client.get_default_database().links
+        links.drop_index("token_hash_1")
+        links.create_index("token_hash")
+        yield
+        links.drop_index("token_hash_1")
+        links.create_index("token_hash", unique=True)
+
+
+def sessions_that_never_go(place: Place) -> Iterator[None]:
+    """An index of the same name and keys, after which nothing is removed."""
+    with place.appliance.database() as client:
+        sessions = client.get_default_database().ended_sessions
+        sessions.drop_index("expires_at_1")
+        sessions.create_index("expires_at")
+        yield
+        sessions.drop_index("expires_at_1")
+        sessions.create_index("expires_at", expireAfterSeconds=0)
+
+
+def configured(name: str, value: str, before: str) -> Planting:
+    def plant(place: Place) -> Iterator[None]:
+        with place.redis() as client:
+            client.config_set(name, value)
+            yield
+            client.config_set(name, before)
+
+    return plant
+
+
+def a_stopped(program: str) -> Planting:
+    def plant(place: Place) -> Iterator[None]:
+        place.command("supervisorctl", "stop", program)
+        yield
+        place.command("supervisorctl", "start", program)
+        until(lambda: place.appliance.program(program).is_running)
+
+    return plant
+
+
+def a_frozen(program: str) -> Planting:
+    """It is there and does nothing: as with a disk that does not answer."""
+
+    def plant(place: Place) -> Iterator[None]:
+        pid = place.appliance.pid(program)
+        os.kill(pid, signal.SIGSTOP)
+        yield
+        os.kill(pid, signal.SIGCONT)
+
+    return plant
+
+
+def a_paused_queue(place: Place) -> Iterator[None]:
+    place.command("queue", "pause", "batched")
+    yield
+    place.command("queue", "resume", "batched")
+
+
+def a_dead_letter(place: Place) -> Iterator[None]:
+    with place.appliance.database() as client:
+        letters = client.get_default_database().dead_letters
+        row = {"_id": new_id(), "number": 10**9, "state": "dead", "task": "notify_watchers"}
+        letters.insert_one(row)
+        yield
+        letters.delete_one({"_id": row["_id"]})
+
+
+def an_unwanted_webhook(place: Place) -> Iterator[None]:
+    with place.appliance.database() as client:
+        rows = client.get_default_database().webhooks
+        row = {
+            "_id": new_id(),
+            "owner": "nobody",
+            "number": 10**9,
+            "status": "disabled",
+            "disabled_reason": f"{webhooks.GONE} at the last delivery",
+        }
+        rows.insert_one(row)
+        yield
+        rows.delete_one({"_id": row["_id"]})
+
+
+def forgotten_maintenance(place: Place) -> Iterator[None]:
+    place.paths.maintenance.touch()
+    yield
+    place.paths.maintenance.unlink()
+
+
+def other_settings_here(place: Place) -> Iterator[None]:
+    before = place.environ
+    place.environ = {**before, "APPLIANCE_TOKEN_HOURS": "7"}
+    yield
+    place.environ = before
+
+
+def a_damaged_book(place: Place) -> Iterator[None]:
+    path = courses.files(place.paths)[0]
+    before = path.read_bytes()
+    path.write_bytes(before[:-5])
+    yield
+    path.write_bytes(before)
+
+
+def a_certificate_not_taken_up(place: Place) -> Iterator[None]:
+    record.keep(place.paths, "/etc/own.pem expired on 2026-01-01; next: renew it")
+    yield
+    record.keep(place.paths, None)
+
+
+def few_files(place: Place) -> Iterator[None]:
+    """That its leader may open: just as many as it has."""
+    pid = place.appliance.pid("scheduler")
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    count = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count + 2, hard))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def an_open_secret(place: Place) -> Iterator[None]:
+    place.paths.webhook_key.chmod(0o640)
+    yield
+    place.paths.webhook_key.chmod(0o600)
+
+
+def a_backup_that_failed(place: Place) -> Iterator[None]:
+    path = place.paths.backups / book.FILE
+    before = path.read_bytes()
+    with book.changing(place.paths.backups) as noted:
+        noted.backup.fail(utc_now(), "no room on the disk")
+    yield
+    path.write_bytes(before)
+
+
+def a_core_of_others(place: Place) -> Iterator[None]:
+    """Somebody has moved it to another core than the budget has for it."""
+    pid = place.appliance.pid("worker-high")
+    before = os.sched_getaffinity(pid)
+    every = os.sched_getaffinity(0)
+    if len(every) == 1:
+        pytest.skip("there is no other core")
+    other = {max(every)} if before != {max(every)} else {min(every)}
+    os.sched_setaffinity(pid, other)
+    yield
+    os.sched_setaffinity(pid, before)
+
+
+def row(
+    plant: Planting, check: str, severity: str, *words: str, also: str = "", name: str = ""
+) -> Row[Place]:
+    return Row(
+        name or plant.__name__,
+        contextmanager(plant),
+        check,
+        severity,  # type: ignore[arg-type] # one of the three
+        words,
+        frozenset(also.split()),
+    )
+
+
+ROWS = [
+    row(a_missing_index, "indexes", "error", "webhooks.form_id_1 is missing", "reload"),
+    row(another_index, "indexes", "error", "links.token_hash_1 is another (unique)", "dropIndex", "reload"),
+    row(
+        sessions_that_never_go, "indexes", "error", "ended_sessions.expires_at_1 is another",
+        "(expireAfterSeconds)", "dropIndex",
+    ),
+    row(
+        configured("appendonly", "no", "yes"), "redis", "warning", "appendonly no", "restart redis",
+        name="redis keeps nothing",
+    ),
+    row(
+        configured("maxmemory-policy", "allkeys-lru", "volatile-ttl"), "redis", "error", "allkeys-lru",
+        "restart redis", name="redis throws away",
+    ),
+    row(
+        a_stopped("redis-exporter"), "programs", "warning", "redis-exporter was stopped by hand",
+        "supervisorctl start redis-exporter", name="a stopped exporter",
+    ),
+    row(
+        a_stopped("worker-high"), "programs", "warning", "worker-high was stopped by hand",
+        "supervisorctl start worker-high", name="a stopped worker",
+    ),
+    *(
+        row(
+            a_frozen(name), "answers", "error", f"{name} (process", "does nothing",
+            f"supervisorctl restart {name}", name=f"{name} is frozen",
+        )
+        for name in ("prometheus", "alertmanager", "node-exporter", "scheduler")
+    ),
+    row(
+        a_frozen("redis"), "answers", "error", "redis (process", "supervisorctl restart redis",
+        also="readiness", name="redis is frozen",
+    ),
+    row(a_paused_queue, "tasks", "warning", "the queue batched is paused", "queue resume batched"),
+    row(a_dead_letter, "tasks", "warning", "tasks have failed for good: 1", "queue retry"),
+    row(an_unwanted_webhook, "tasks", "warning", "answered 410 are disabled: 1", "docs/webhooks.md"),
+    row(forgotten_maintenance, "maintenance", "warning", "maintenance is on", "maintenance off"),
+    row(
+        other_settings_here, "running-settings", "warning", "APPLIANCE_TOKEN_HOURS 24, and 7 holds here",
+        "reload",
+    ),
+    row(a_damaged_book, "guardian", "warning", "guardian.json in {place.paths.run}", "restart guardian"),
+    row(a_certificate_not_taken_up, "certificate", "error", "/etc/own.pem expired", "renew it"),
+    row(few_files, "descriptors", "warning", "scheduler (process", "files open", "restart scheduler"),
+    row(an_open_secret, "secrets", "error", "{place.paths.webhook_key} has mode 0640", "chmod 600"),
+    row(a_backup_that_failed, "backups", "error", "the last backup failed", "backup create"),
+    row(a_core_of_others, "budget", "warning", "worker-high was to run on cores", "logs worker-high"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", ROWS, ids=lambda row: row.name)
+def test_a_planted_fault_is_named_and_nothing_is_touched(place: Place, planted: Row[Place]) -> None:
+    judge(planted, place, examine, mark)
+
+
+def test_a_fault_that_is_not_there_is_not_found(place: Place) -> None:
+    healthy = examine(place)
+    for planted in ROWS:
+        with pytest.raises(AssertionError, match="one finding of"):
+            judge(replace(planted, plant=nothing), place, lambda _: healthy, lambda _: None)
+
+
+def test_what_the_kernel_does_not_enforce_is_one_line(place: Place) -> None:
+    """One cause is one warning, however many controls it takes away."""
+    told = [each for each in examine(place) if each.check == "budget" and "nothing is held" in each.meaning]
+    plan = json.loads(place.paths.plan.read_text())
+    assert len(told) == bool(plan["degraded"])
+    assert all(name in told[0].meaning for name in plan["degraded"])
