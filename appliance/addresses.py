@@ -47,6 +47,8 @@ class Paths:
         self.lake = self.data / "lake"
         self.prometheus = self.data / "prometheus"
         self.backups = self.data / "backups"
+        self.upgrade = self.data / "upgrade"
+        self.level = self.mongo / "level"
         self.logs = self.data / "logs"
         self.run = self.data / "run"
         self.pids = self.run / "pids"

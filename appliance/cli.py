@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _unknown(word: str, names: Collection[str]) -> str:
     import difflib
 
-    shown = [name for name in names if name != "launch"]
+    shown = [name for name in names if name not in ("launch", "migrate")]
     close = difflib.get_close_matches(word, shown, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(shown)}"
     return f"there is no command {word!r}; {hint}"
@@ -75,6 +75,10 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     launch = commands.add_parser("launch", description="become one of the programs", allow_abbrev=False)
     launch.set_defaults(command=_launch, as_owner=False)
     launch.add_argument("name", metavar="NAME")
+
+    migrate = commands.add_parser("migrate", description="what up does with data", allow_abbrev=False)
+    migrate.set_defaults(command=_migrate, as_owner=False)
+    migrate.add_argument("mode", choices=["look", "run", "back"])
 
     status = _add(commands, "status", _status, "programs, doors, dependencies; exit 1 when it is not up")
     _add_json(status)
@@ -309,6 +313,12 @@ def _launch(chosen: argparse.Namespace) -> int:
 
     launch(chosen.name)
     return 0
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from appliance.ops import migrating
+
+    return migrating.run(chosen.mode)
 
 
 def _status(chosen: argparse.Namespace) -> int:

@@ -425,6 +425,7 @@ FOLDERS = (
     "tls",
     "prometheus",
     "backups",
+    "upgrade",
     "logs",
     "run",
 )

@@ -25,6 +25,7 @@ from appliance.runtime import (
     cgroups,
     folders,
     leftovers,
+    migrating,
     mongo,
     ownership,
     preflight,
@@ -119,13 +120,7 @@ def _check_user(chosen: Settings) -> None:
 
 def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
     steps.say(f"data folder {paths.data}")
-    if (before := swapping.finish(paths.data)) is not None:
-        steps.say(f"finished a restore that was broken off; what was there before is {before}")
-        folders.create(paths)
-    if leftovers.are_there(paths):
-        steps.say("an earlier run did not end; ending what is left of it takes some seconds")
-    for line in leftovers.end(paths):
-        steps.say(line)
+    _end_what_was_begun(steps, paths, chosen)
     if gives:
         _hand_over(steps, paths, chosen)
     for line in cgroups.remove(paths):
@@ -141,9 +136,26 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
         steps.say(line)
     if chosen.mongodb_uri is None:
         steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
+    migrating.bring_up_to_date(paths, chosen, steps.say)
     rendering.nginx(chosen)
     reloading.forget(paths)
     _raise_open_files()
+
+
+def _end_what_was_begun(steps: Steps, paths: Paths, chosen: Settings) -> None:
+    """A restore, a run, a migration."""
+    if (before := swapping.finish(paths.data)) is not None:
+        steps.say(f"finished a restore that was broken off; what was there before is {before}")
+        folders.create(paths)
+    if leftovers.are_there(paths):
+        steps.say("an earlier run did not end; ending what is left of it takes some seconds")
+    for line in leftovers.end(paths):
+        steps.say(line)
+    try:
+        for line in migrating.recover(paths, chosen):
+            steps.say(line)
+    except OSError as fault:
+        raise CannotStart(f"the data of before an upgrade cannot be put back: {fault}") from None
 
 
 def _share_out(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
