@@ -40,6 +40,8 @@ def recover(paths: Paths, chosen: Settings) -> list[str]:
     """End what a start before was killed in; what was done, a line each. Raises CannotStart, OSError."""
     mark = snapshots.read(paths)
     if mark is None:
+        if paths.upgrade.is_dir():
+            snapshots.tidy(paths)
         return []
     if mark.phase == "copying":
         snapshots.throw_away(paths)
@@ -142,10 +144,10 @@ def _put_back(paths: Paths, chosen: Settings) -> None:
                 f"{snapshots.archive(paths)} has to be put back into the database that it is of,"
                 " and MONGODB_URI is not set; next: set it as it was, start again"
             )
+        levels.forget(chosen)
         status, told = _ask("back", paths)
         if status:
             raise CannotStart(f"the database could not be put back: {_fault(told)}; next: start again")
-    levels.forget(chosen)
     snapshots.put_back(paths)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -141,6 +141,13 @@ def throw_away(paths: Paths) -> None:
     disarm(paths)
 
 
+def tidy(paths: Paths) -> None:
+    """Call when there is no mark: what was killed as it was about to be removed goes. Raises OSError."""
+    kept = {_COPY} if find(paths) is not None else set[str]()
+    if {each.name for each in paths.upgrade.iterdir()} - kept:
+        _clear(paths, kept)
+
+
 def put_back(paths: Paths) -> None:
     """The copy takes the data's place; what is there goes. Killed anywhere, it goes on. Raises OSError."""
     for name in (*COPIED, *LINKED):
@@ -182,10 +189,10 @@ def _copy(source: Path, to: Path, *, is_linked: bool) -> None:
     disk.sync_folder(to)
 
 
-def _clear(paths: Paths) -> None:
-    for name in (_COPY, _ASIDE):
-        if (paths.upgrade / name).exists():
-            shutil.rmtree(paths.upgrade / name)
+def _clear(paths: Paths, kept: Collection[str] = (_MARK,)) -> None:
+    for each in sorted(paths.upgrade.iterdir()):
+        if each.name not in kept:
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
     disk.sync_folder(paths.upgrade)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pymongo.database import Database
 
 from appliance import settings
 from appliance.addresses import Paths
@@ -129,12 +130,17 @@ class Case:
 
     def tallies(self) -> dict[str, Tally]:
         """Of each collection; call while nothing runs."""
-        with database_alone.serving(self.settings, appname="test") as db:
+        with serving(self) as db:
             return {name: dumps.tally(db, name) for name in dumps.collections(db)}
 
     def find(self, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        with database_alone.serving(self.settings, appname="test") as db:
+        with serving(self) as db:
             return list(db[collection].find(query))
+
+
+def serving(case: Case) -> contextlib.AbstractContextManager[Database[Any]]:
+    """Its database alone."""
+    return database_alone.serving(case.settings, appname="test")
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
