@@ -54,6 +54,8 @@ class Paths:
         self.pids = self.run / "pids"
         self.lock = self.run / "lock"
         self.maintenance = self.run / "maintenance"
+        self.closed = self.run / "closed"
+        self.drained = self.run / "drained"
         self.plan = self.run / "plan.json"
         self.closing = self.run / "closing"
         self.reloading = self.run / "reload"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from appliance import __version__
 from appliance.errors import CannotStart, SettingError, with_mend
+from appliance.ops import upgrade_cli
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -98,10 +99,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     audit = _group(commands, "audit", "the audit log")
     _add(audit, "verify", _audit_verify, "does each entry follow from the one before; exit 1 when not")
 
-    maintenance = _add(
-        commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
-    )
-    maintenance.add_argument("state", choices=["on", "off"])
+    upgrade_cli.hang_in(commands)
     _add_installation(commands)
     control = _add(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -538,12 +536,6 @@ def _audit_verify(_: argparse.Namespace) -> int:
     from appliance.ops import audit
 
     return audit.verify()
-
-
-def _maintenance(chosen: argparse.Namespace) -> int:
-    from appliance.ops import maintenance
-
-    return maintenance.run(on=chosen.state == "on")
 
 
 def _move(chosen: argparse.Namespace) -> int:

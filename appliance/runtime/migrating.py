@@ -202,8 +202,7 @@ def _ask(mode: Mode, paths: Paths, say: Say = lambda _: None) -> tuple[int, list
 
 
 def _listen(child: subprocess.Popen[bytes], say: Say) -> tuple[int, list[str]]:
-    assert child.stdout is not None
-    descriptor, rest, lines = child.stdout.fileno(), b"", list[str]()
+    descriptor, rest, lines = child.stdout.fileno() if child.stdout else -1, b"", list[str]()
     while True:
         if select.select([descriptor], [], [], 0.1)[0]:
             part = os.read(descriptor, 65536)

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from appliance import processes, settings
 from appliance.addresses import Paths, front_url
+from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.runtime import (
     allowance,
     cgroups,
+    door,
     folders,
     leftovers,
     migrating,
@@ -34,6 +36,7 @@ from appliance.runtime import (
     reloading,
     rendering,
     serving,
+    snapshots,
     stderr,
     supervisor_socket,
     swapping,
@@ -220,6 +223,7 @@ class Parent:
                 self.steps.say("supervisord did not stop in time and is killed")
                 os.kill(self.supervisor, signal.SIGKILL)
                 self.stop_by = time.monotonic() + STOP_SECONDS
+            self._look_after_the_data()
             self.reloads.look()
             if self.stop_by is None:
                 self.watch.look(time.monotonic())
@@ -297,6 +301,16 @@ class Parent:
         elif received == signal.SIGHUP and self.stop_by is None:
             self.reloads.begin()
 
+    def _look_after_the_data(self) -> None:
+        """What ends with time: the wait that others are told, and the copy of an upgrade."""
+        with contextlib.suppress(OSError):  # the disk is full: doctor says so
+            if self.paths.maintenance.exists():
+                door.refresh(self.paths, utc_now())
+            kept = snapshots.find(self.paths)
+            if kept is not None and snapshots.is_old(kept, utc_now()):
+                self.steps.say(f"removed the copy of the data of {kept.at}")
+                snapshots.throw_away(self.paths)
+
     def _tell_when_ready(self) -> None:
         if self.stop_by is not None or self.ready:
             return
@@ -306,13 +320,26 @@ class Parent:
             where = f"{front_url(self.settings)}/"
             self.steps.say(f"ready after {self.steps.seconds:.1f} s: {where} admin password in {password}")
             if self.paths.maintenance.exists():
+                tasks = ", and a drain has paused queues" if self.paths.drained.exists() else ""
                 self.steps.say(
-                    "maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off"
+                    f"maintenance is on: everybody is answered 503{tasks};"
+                    " next: ./scripts/appliance maintenance off"
                 )
+            elif self.paths.drained.exists():
+                self._resume()
             self.notifier.tell(READY=1, STATUS=f"ready at {where}")
         elif news:
             self.steps.say(news)
             self.notifier.tell(STATUS=news, **self._start_is_over())
+
+    def _resume(self) -> None:
+        """Somebody has opened the door while nothing ran: what a drain has paused goes on too."""
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "appliance", "maintenance", "off"],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(HOME)},
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED),
+        ).returncode = 0  # reaped by us, not by subprocess
 
     def _start_is_over(self) -> dict[str, int]:
         return {"READY": 1} if self.steps.seconds > UNREADY_SECONDS else {}

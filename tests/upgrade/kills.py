@@ -7,7 +7,16 @@ import sys
 import traceback
 from collections.abc import Callable
 
-STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.copystat", "open", "os.truncate")
+STEPS = (
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.link",
+    "shutil.copystat",
+    "open",
+    "os.truncate",
+)
 """Audit events of what changes files; of `open` only those that write."""
 KILLED = 9
 

@@ -1,4 +1,4 @@
-"""A database elsewhere (MONGODB_URI): a backup is what comes back, and a lock in it lets one migrate at a time."""
+"""A database elsewhere (MONGODB_URI): a backup comes back, and its lock lets one migrate at a time."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_killed_midway_the_backup_is_put_back(elsewhere: Elsewhere, tmp_path: Pa
     assert not list(one.paths.upgrade.iterdir())
 
 
-def test_a_lock_ends_with_who_renews_it_no_more(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_ends_with_who_renews_it_no_more(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = applied.Lock(elsewhere.db, "one")
     lock.take()
     with pytest.raises(CannotStart, match="one is at work on this database"):

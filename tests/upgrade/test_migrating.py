@@ -23,7 +23,10 @@ def test_data_from_before_is_brought_to_the_level_of_the_code(case: Case, tmp_pa
     assert levels.noted(case.settings) == 2
     assert len(case.find("responses", {"marked": True})) == trees.RESPONSES
     (level,) = case.find("upgrades", {"_id": "level"})
-    assert [(each["number"], each["name"]) for each in level["applied"]] == [(1, "new"), (2, "mark_responses")]
+    assert [(each["number"], each["name"]) for each in level["applied"]] == [
+        (1, "new"),
+        (2, "mark_responses"),
+    ]
     assert snapshots.read(case.paths) is None
     assert (about := snapshots.find(case.paths)) and (about.level, about.to) == (1, 2)
     # The older code leaves it alone, and says what there is to do.

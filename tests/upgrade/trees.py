@@ -32,7 +32,10 @@ def run(db, told):
         told(done, total)
 '''
 GOOD = HEAD
-FAILING = HEAD + "        if done == total // 2:\n            raise ValueError('row 150 is not what it should be')\n"
+FAILING = (
+    HEAD
+    + "        if done == total // 2:\n            raise ValueError('row 150 is not what it should be')\n"
+)
 SLOW = HEAD + (
     "        while done == total // 2 and pathlib.Path({hold!r}).exists():\n"
     "            pathlib.Path({hold!r} + '.reached').touch()\n"
