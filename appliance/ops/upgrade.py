@@ -47,8 +47,8 @@ def run(folder: Path, *, drain_seconds: int = DRAIN_SECONDS, ready_seconds: floa
     """1 when it did not get ready, and all is as it was. Raises CannotStart, before anything was changed."""
     if not service.is_installed():
         raise CannotStart(
-            f"{HOME} is not installed as a service, so its code is changed by who put it there;"
-            " next: stop it, git pull, ./scripts/up, which migrates the data (docs/operating.md, 'Newer code');"
+            f"{HOME} is not installed as a service, so whoever put its code there changes it;"
+            " next: stop it, git pull, ./scripts/up, which migrates the data (docs/operating.md);"
             f" what that would do: ./scripts/appliance upgrade {folder} --check"
         )
     service.check_root(f"upgrade {folder}")
@@ -69,8 +69,8 @@ def run(folder: Path, *, drain_seconds: int = DRAIN_SECONDS, ready_seconds: floa
             was_active=service.is_active(),
             was_closed=Paths(chosen.data).maintenance.exists(),
         )
-        upgrade_journal.write(begun)
         with _guarded(chosen), _stopped_by_signals():
+            upgrade_journal.write(begun)
             return _go(found.there, begun, chosen, drain_seconds, ready_seconds)
 
 
@@ -84,7 +84,7 @@ def _go(there: release.Release, begun: Journal, chosen: Settings, drain_seconds:
         roll_back(upgrade_journal.read() or begun, chosen, _say)
         _say(f"all is as it was, with {begun.version}")
         return 1
-    _finish(committed, chosen, _say)
+    _finish(committed, _say)
     _say(f"the appliance is {there.version} now")
     return 0
 
@@ -123,10 +123,10 @@ def _start(chosen: Settings, seconds: float) -> None:
     _say("it is ready")
 
 
-def _finish(now: Journal, chosen: Settings, say: Say) -> None:
+def _finish(now: Journal, say: Say) -> None:
     """After the commit. Killed anywhere, it goes on."""
     (HOME / upgrade_code.MARK).unlink(missing_ok=True)
-    _open(now, chosen, say)
+    _open(now, say)
     upgrade_journal.remove()
     if now.was_active and service.is_systemd_running():
         # What runs language models may have been built with other pins: as scripts/install does.
@@ -151,17 +151,15 @@ def roll_back(now: Journal, chosen: Settings, say: Say, *, is_starting: bool = F
         service.write_unit(chosen.data)
         if now.level is not None:
             _appliance("upgrade", "--back", "--yes", "--above", str(now.level))
-    if now.was_active and now.phase != "preparing" and not is_starting:
-        if not service.is_active():
+    if now.was_active and now.phase != "preparing":
+        if not is_starting and not service.is_active():
             service.systemctl("start", service.NAME)
             say("the service is started again")
-        _open(now, chosen, say)
-    elif is_starting:
-        _open(now, chosen, say)
+        _open(now, say)
     upgrade_journal.remove()
 
 
-def _open(now: Journal, chosen: Settings, say: Say) -> None:
+def _open(now: Journal, say: Say) -> None:
     if now.was_closed:
         say("maintenance stays on, as it was before; appliance maintenance off ends it, and the drain")
     elif now.was_active:
@@ -175,7 +173,7 @@ def end_what_was_begun(chosen: Settings, say: Say, *, is_starting: bool = False)
     if begun is None:
         return
     if begun.phase == "committed":
-        _finish(begun, chosen, say)
+        _finish(begun, say)
     else:
         say(f"the upgrade to {begun.to} was broken off ({begun.phase}); going back to {begun.version}")
         roll_back(begun, chosen, say, is_starting=is_starting)

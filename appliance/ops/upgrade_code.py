@@ -67,8 +67,8 @@ def _copy(there: Release, code: Path) -> None:
     unpacking = subprocess.Popen(["tar", "-C", str(code), "-x"], stdin=packing.stdout)
     if packing.stdout and packing.stdin:
         packing.stdout.close()
-        packing.stdin.write("".join(f"{name}\n" for name in there.contents).encode())
-        packing.stdin.close()
+        with packing.stdin as names:
+            names.write("".join(f"{name}\n" for name in there.contents).encode())
     if packing.wait() or unpacking.wait():
         raise CannotStart(f"{there.folder} could not be copied to {code}; see above")
 
@@ -88,15 +88,15 @@ def _take_over(source: Path, to: Path) -> None:
 
 
 def _set_up(code: Path, say: Callable[[str], None]) -> None:
-    setup = subprocess.Popen(
+    lines = []
+    with subprocess.Popen(
         [str(code / "scripts" / "setup"), "runtime"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    lines = []
-    for line in setup.stdout or ():
-        lines.append(line.rstrip())
-        say(lines[-1])
-    if setup.wait():
+    ) as setup:  # fmt: skip
+        for line in setup.stdout or ():
+            lines.append(line.rstrip())
+            say(lines[-1])
+    if setup.returncode:
         raise CannotStart(f"the newer code could not be set up: {' '.join(lines[-3:]) or setup.returncode}")
 
 

@@ -76,7 +76,14 @@ def remove() -> None:
     if code().exists():
         shutil.rmtree(code())
     (folder() / "journal").unlink(missing_ok=True)
+    _sweep()
     disk.sync_folder(folder())
+
+
+def _sweep() -> None:
+    """What was being written when somebody was killed."""
+    for draft in folder().glob(".journal.*"):
+        draft.unlink()
 
 
 @contextlib.contextmanager
@@ -86,6 +93,7 @@ def alone() -> Iterator[None]:
     descriptor = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sweep()
         yield
     except BlockingIOError:
         begun = read()
