@@ -31,12 +31,22 @@ def run(*, sure: bool, above: int | None) -> int:
                 f"the copy is of level {about.level}, and this code knows level {known} at most;"
                 " next: the same with newer code"
             )
+        if came := _erased_since(paths):
+            raise CannotStart(
+                f"what was erased since for a person's sake would come back (erasures: {came});"
+                " next: restore a backup of before, which erases it anew (docs/backup.md)"
+            )
         if not sure and not _confirmed(about.at):
             print("nothing was changed")
             return 1
         snapshots.rearm(paths, about)
     print(f"the data of {about.at} takes its place at the next start; next: {service.start_command()}")
     return 0
+
+
+def _erased_since(paths: Paths) -> int:
+    there = {each.name for each in (snapshots.folder(paths) / paths.erasures.name).glob("*.json")}
+    return len({each.name for each in paths.erasures.glob("*.json")} - there)
 
 
 def _confirmed(at: str) -> bool:

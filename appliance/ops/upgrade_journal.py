@@ -57,7 +57,7 @@ def code() -> Path:
 
 
 def write(journal: Journal) -> None:
-    disk.write_durably(folder() / "journal", json.dumps(asdict(journal)))
+    disk.write_durably(folder() / "journal", json.dumps(asdict(journal)), mode=0o644)
 
 
 def read() -> Journal | None:
@@ -86,11 +86,23 @@ def _sweep() -> None:
         draft.unlink()
 
 
+def is_at_work() -> bool:
+    """Somebody holds the lock. For who may only look. Raises OSError."""
+    descriptor = os.open(folder() / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Nobody else upgrades meanwhile; what this process has forked holds it too. Raises CannotStart."""
-    folder().mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder().mkdir(mode=0o755, exist_ok=True)
+    descriptor = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _sweep()

@@ -100,7 +100,7 @@ class Machine:
     @property
     def version(self) -> str:
         text = (self.home / "appliance" / "__init__.py").read_text()
-        return re.findall(r'__version__ = "(.*)"', text)[0]
+        return str(re.findall(r'__version__ = "(.*)"', text)[0])
 
     @property
     def is_active(self) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from appliance import addresses, levels
+from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.runtime import migrating, snapshots
 from appliance.stores import applied, dumps
@@ -94,7 +95,7 @@ def test_a_lock_ends_with_who_renews_it_no_more(
     lock.take()
     with pytest.raises(CannotStart, match="one is at work on this database"):
         applied.Lock(elsewhere.db, "two").take()
-    now = applied.utc_now()
+    now = utc_now()
     monkeypatch.setattr(applied, "utc_now", lambda: now + 2 * applied.HELD)
     second = applied.Lock(elsewhere.db, "two")
     second.take()

@@ -13,6 +13,7 @@ import pytest
 
 from appliance import disk, settings
 from appliance.addresses import Paths
+from appliance.errors import CannotStart
 from appliance.runtime import folders, migrating, snapshots
 from appliance.runtime.snapshots import About
 from appliance.settings import Settings
@@ -124,7 +125,7 @@ def test_the_next_one_takes_the_place_of_the_one_that_is_kept(chosen: Settings) 
 
 def test_a_mark_that_cannot_be_read_stops_the_start(chosen: Settings) -> None:
     (Paths(chosen.data).upgrade / "mark").write_text("{")
-    with pytest.raises(migrating.CannotStart, match=r"nobody knows whether .* has to be put back"):
+    with pytest.raises(CannotStart, match=r"nobody knows whether .* has to be put back"):
         migrating.recover(Paths(chosen.data), chosen)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Importing a module registers its checks; this order is the order of the report.
 # isort: off
 from appliance.ops.checks import configuration, alerting, data_folder, secret_age, certificates, backups
-from appliance.ops.checks import programs, tasks, network, host
+from appliance.ops.checks import programs, upgrading, tasks, network, host
 
 # isort: on
 from appliance.ops.findings import CHECKS
@@ -22,4 +22,5 @@ __all__ = [
     "programs",
     "secret_age",
     "tasks",
+    "upgrading",
 ]
