@@ -19,6 +19,8 @@ from appliance.ops.command_line import Command, Commands, Parser, tell_fault
 
 LAUNCH = "launch"
 """supervisord's own way in, which nobody is shown."""
+MIGRATE = "migrate"
+"""The same of `up`, for what it does with older data."""
 COMPLETING = "_ARGCOMPLETE"
 """In the environment while a shell asks what may come next."""
 
@@ -78,6 +80,10 @@ def _parser(words: Sequence[str]) -> tuple[Parser, Collection[str]]:
         launch = commands.add_parser(LAUNCH, description="become one of the programs", allow_abbrev=False)
         launch.set_defaults(command=_launch, as_owner=False)
         launch.add_argument("name", metavar="NAME")
+    elif words[:1] == [MIGRATE]:
+        migrate = commands.add_parser(MIGRATE, description="what up does with data", allow_abbrev=False)
+        migrate.set_defaults(command=_migrate, as_owner=False)
+        migrate.add_argument("mode", choices=["look", "run", "back"])
     else:
         _add_groups(commands)
     return parser, commands.choices.keys()
@@ -100,6 +106,7 @@ def _add_groups(commands: Commands) -> None:
         running_cli,
         secrets_cli,
         support_cli,
+        upgrade_cli,
         users_cli,
     )
 
@@ -116,6 +123,7 @@ def _add_groups(commands: Commands) -> None:
     backup_cli.add(commands)
     erase_cli.add(commands)
     audit_cli.add(commands)
+    upgrade_cli.add(commands)
     installation_cli.add(commands)
     completion_cli.add(commands)
 
@@ -125,3 +133,9 @@ def _launch(chosen: argparse.Namespace) -> int:
 
     launch(chosen.name)
     return 0
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from appliance.ops import migrating
+
+    return migrating.run(chosen.mode)

@@ -437,6 +437,7 @@ FOLDERS = (
     "tls",
     "prometheus",
     "backups",
+    "upgrade",
     "logs",
     "run",
 )

@@ -15,7 +15,9 @@ def add(commands: Commands) -> None:
     one = add_command(alerts, "show", _show, "one of them, with what became of it")
     acknowledged = add_command(alerts, "ack", _ack, "you care for it: nobody is told again until it is over")
     acknowledged.add_argument("--undo", action="store_true", help="it is told again")
-    silenced = add_command(alerts, "silence", _silence, "nobody is told of it for so long, whether it ends or not")
+    silenced = add_command(
+        alerts, "silence", _silence, "nobody is told of it for so long, whether it ends or not"
+    )
     silenced.add_argument("--for", dest="span", metavar="SPAN", default="2h", help="30m, 2h, 3d (default 2h)")
     silenced.add_argument("--undo", action="store_true", help="it is told again")
     for each in (shown, one, acknowledged, silenced):

@@ -71,12 +71,13 @@ def add_json_of_lines(parser: Parser) -> None:
     told = parser.get_default("command")
 
     def command(chosen: argparse.Namespace) -> int:
-        return _in_json(told, chosen) if chosen.json else int(told(chosen))
+        return in_json(told, chosen) if chosen.json else int(told(chosen))
 
     parser.set_defaults(command=command)
 
 
-def _in_json(command: Command, chosen: argparse.Namespace) -> int:
+def in_json(command: Command, chosen: argparse.Namespace) -> int:
+    """What the command says, as one document; its exit status."""
     with contextlib.redirect_stdout(io.StringIO()) as told:
         status = command(chosen)
     print(json.dumps({"exit": status, "lines": told.getvalue().splitlines()}, indent=2))

@@ -62,7 +62,7 @@ def find_held(paths: Paths) -> Settings | None:
 
     Raises SettingError.
     """
-    environ = _find_environ(paths)
+    environ = find_environ(paths)
     return None if environ is None else settings.load(environ)
 
 

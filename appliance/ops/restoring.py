@@ -18,8 +18,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,13 +26,13 @@ import pymongo
 from pymongo.database import Database
 from pyrage.x25519 import Identity
 
-from appliance import addresses, disk, processes
+from appliance import disk, levels
 from appliance.addresses import Paths
 from appliance.backups import archive, book
 from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
-from appliance.ops import restore_target
+from appliance.ops import database_alone, restore_target
 from appliance.ops.progress import Told
 from appliance.ops.restore_target import Target
 from appliance.ops.table import size
@@ -42,7 +40,7 @@ from appliance.runtime import folders, mongo, swapping
 from appliance.services import backup_making, backups, erasure_records
 from appliance.services.erasure_records import Record
 from appliance.settings import Settings
-from appliance.stores import dumps
+from appliance.stores import applied, dumps
 from appliance.stores import mongo as stores_mongo
 from appliance.stores.dumps import Tally
 
@@ -230,22 +228,32 @@ def build(
     folders.create(Paths(folder))
     others = mongo.find_port(Paths(settings.data))
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
+
+    @contextlib.contextmanager
+    def database() -> Iterator[Database[Any]]:
+        if target is not None:
+            yield target.db
+            return
+        with database_alone.serving(
+            scratch, appname="restore", cache=cache, besides=others, is_kept=is_kept
+        ) as own:
+            yield own
+
     done, total = 0, sum(tally.documents for tally in wanted.values())
     with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
-        db = None if target is None else target.db
+        db: Database[Any] | None = None
         for name, content in members:
             if not name.startswith(backup_making.COLLECTIONS):
                 archive.copy(content, folder / name)
                 continue
-            if db is None:
-                db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
+            db = db if db is not None else stack.enter_context(database())  # its secrets came before
             done += dumps.insert(db, name.split("/")[1], content.read(), is_kept=is_kept)
             told(done, total)
-        if db is None:
-            db = stack.enter_context(_serving(scratch, cache, others, is_kept=is_kept))
+        db = db if db is not None else stack.enter_context(database())
         asyncio.run(_index(scratch))
         if wrong := dumps.differing(db, wanted) if target is None else target.differing(wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
+        _check_level(scratch, db)
         gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
     if differing := _differing_files(folder, manifest):
         raise Damaged(f"after it was restored, {differing[0]} is not what was backed up")
@@ -261,6 +269,17 @@ async def _index(scratch: Settings) -> None:
     async with stores_mongo.connect(scratch) as client:
         with pymongo.timeout(stores_mongo.BUILDING):
             await stores_mongo.prepare(stores_mongo.database(client))
+
+
+def _check_level(scratch: Settings, db: Database[Any]) -> None:
+    """Raises CannotStart for what a newer release has written; the next start migrates older data."""
+    known, level = levels.of_code(), applied.read(db)
+    if level > known:
+        raise CannotStart(
+            f"the backup is of level {level}, and this code knows level {known} at most;"
+            " next: restore it with the newer code"
+        )
+    levels.note(scratch, level)
 
 
 async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> int:
@@ -289,35 +308,3 @@ def _differing_files(folder: Path, manifest: Any) -> list[str]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _serving(
-    scratch: Settings, cache: int | None, besides: int | None, *, is_kept: bool
-) -> Iterator[Database[Any]]:
-    """The folder's own database, for as long as it is filled; stopped in order, so that all is on disk, when
-    it is kept.
-    """
-    paths = Paths(scratch.data)
-    folders.create_secrets(paths, scratch)  # those that the backup is without
-    port = mongo.ensure_port(paths, besides=besides)
-    parent, command = os.getpid(), mongo.prepare(paths, scratch, cache=cache)
-    child = subprocess.Popen(command, preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL, parent))
-    try:
-        mongo.await_port(port, child)
-        uri = addresses.mongodb_uri(scratch)
-        with pymongo.MongoClient[dict[str, Any]](uri, appname="restore", timeoutMS=60_000) as client:
-            yield client.get_default_database(addresses.DATABASE)
-        if not is_kept:
-            return  # ended at once, and spares the disk its last checkpoint
-        child.terminate()
-        try:
-            status = child.wait(mongo.STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            seconds = f"{mongo.STOP_SECONDS:.0f} s"
-            raise CannotStart(f"the database that was filled did not stop within {seconds}") from None
-        if status:
-            raise CannotStart(f"the database that was filled ended with status {status}")
-    finally:
-        child.kill()
-        child.wait()

@@ -1,4 +1,4 @@
-"""`appliance up`, `reload`, `status`, `healthcheck`, `doctor`, `maintenance`, `supervisorctl`: what runs."""
+"""`appliance up`, `reload`, `status`, `healthcheck`, `doctor`, `supervisorctl`: what runs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,6 @@ def add(commands: Commands) -> None:
     )
     doctor = add_command(commands, "doctor", _doctor, "look for what is or will be wrong; changes nothing")
     add_json(doctor)
-    maintenance = add_command(
-        commands, "maintenance", _maintenance, "answer everybody with 503 and a page, or stop that"
-    )
-    maintenance.add_argument("state", choices=["on", "off"])
-    add_json(maintenance)
     control = add_command(commands, "supervisorctl", _supervisorctl, "supervisor's own control program")
     complete_by(control.add_argument("arguments", nargs=argparse.REMAINDER), completers.control)
 
@@ -62,12 +57,6 @@ def _doctor(chosen: argparse.Namespace) -> int:
     from appliance.ops import doctor
 
     return doctor.run(as_json=chosen.json)
-
-
-def _maintenance(chosen: argparse.Namespace) -> int:
-    from appliance.ops import maintenance
-
-    return maintenance.run(on=chosen.state == "on", as_json=chosen.json)
 
 
 def _supervisorctl(chosen: argparse.Namespace) -> int:

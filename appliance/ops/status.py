@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from appliance import __version__, plan, trees
 from appliance.addresses import Paths
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart, SettingError
-from appliance.ops import budget_table, firing, front, instance, pending, supervisor
+from appliance.ops import budget_table, firing, front, instance, maintenance, pending, supervisor
 from appliance.ops.supervisor import NotRunning, Program
 from appliance.ops.table import duration, print_table, size
 from appliance.plan import Plan
-from appliance.runtime import place
+from appliance.runtime import door, place
 from appliance.runtime.programs import stays_off
 from appliance.services import ai_models, backups, certificates
 from appliance.settings import Settings
@@ -45,6 +46,7 @@ def collect(here: Settings) -> dict[str, Any]:
         "up": False,
         "version": __version__,
         "maintenance": paths.maintenance.exists(),
+        "closed": maintenance.tell(paths),
         **_settings(chosen, here),
         "data": str(chosen.data),
         "doors": doors(chosen),
@@ -143,14 +145,7 @@ def _describe(found: Plan | None, program: Program) -> dict[str, Any]:
 def _print(report: dict[str, Any]) -> None:
     database = report["database"]
     print(f"appliance {report['version']}: {'up' if report['up'] else 'NOT UP'}")
-    if report["maintenance"]:
-        print("maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off")
-    for each in report["pending"]:
-        print(pending.Pending(**each).told)
-    for effect in dict.fromkeys(each["effect"] for each in report["pending"]):
-        print(f"next: {pending.mend(effect)}")
-    for difference in report["differences"]:
-        print(f"it runs with {difference}; {instance.ADVICE}")
+    _print_differences(report)
     print(f"data      {report['data']}")
     print(f"doors     {'  '.join(report['doors'])}")
     print(f"TLS       {_certificate(report['certificate'])}")
@@ -171,6 +166,18 @@ def _print(report: dict[str, Any]) -> None:
         print(f"\n{report['problem']}")
     elif not report["up"]:
         print("\nnext: ./scripts/appliance doctor")
+
+
+def _print_differences(report: dict[str, Any]) -> None:
+    """From what it is to be."""
+    if said := maintenance.describe(door.find(Paths(Path(report["data"]))), report["closed"]["drained"]):
+        print("; ".join(said))
+    for each in report["pending"]:
+        print(pending.Pending(**each).told)
+    for effect in dict.fromkeys(each["effect"] for each in report["pending"]):
+        print(f"next: {pending.mend(effect)}")
+    for difference in report["differences"]:
+        print(f"it runs with {difference}; {instance.ADVICE}")
 
 
 def _print_programs(programs: list[dict[str, Any]]) -> None:

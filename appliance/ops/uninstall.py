@@ -52,6 +52,7 @@ def _remove_installation() -> None:
     if service.is_systemd_running():
         service.systemctl("daemon-reload")
     print("the service is stopped and removed")
+    shutil.rmtree(HOME.with_name(f".{HOME.name}.upgrade"), ignore_errors=True)
     shutil.rmtree(HOME)
     print(f"removed {HOME}")
 

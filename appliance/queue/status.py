@@ -105,6 +105,16 @@ async def queues(redis: Redis) -> list[Queue]:
     return found
 
 
+async def running(redis: Redis) -> list[Known]:
+    """Tasks that somebody works on now."""
+    found: list[Known] = []
+    for queue in QUEUES:
+        for task_id in await cast(Any, redis).zrange(f"{PREFIX}leases:{queue}", 0, -1):
+            task = await find(redis, task_id.decode())
+            found += [task] if task is not None else []
+    return found
+
+
 async def due_later(redis: Redis) -> int:
     """Tasks that are scheduled, or wait for their next try."""
     return int(await cast(Any, redis).zcard(f"{PREFIX}due"))

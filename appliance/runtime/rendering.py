@@ -9,9 +9,10 @@ from pathlib import Path
 
 from appliance import addresses
 from appliance.addresses import Paths, listened
+from appliance.clock import utc_now
 from appliance.disk import write_atomically
 from appliance.errors import CannotStart
-from appliance.runtime import programs
+from appliance.runtime import door, programs
 from appliance.secret_files import Pair
 from appliance.settings import HOME, Settings
 from appliance.tls import trust
@@ -39,8 +40,9 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def nginx(settings: Settings) -> Path:
-    """Write run/nginx.conf; its path."""
+    """Write run/nginx.conf, and what it says while the door is closed; its path."""
     path = Paths(settings.data).run / "nginx.conf"
+    door.refresh(Paths(settings.data), utc_now())
     write_atomically(path, nginx_text(settings))
     return path
 

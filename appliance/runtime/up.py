@@ -19,13 +19,16 @@ from pathlib import Path
 
 from appliance import processes, settings
 from appliance.addresses import Paths, front_url
+from appliance.clock import utc_now
 from appliance.errors import CannotStart
 from appliance.metrics import counts
 from appliance.runtime import (
     allowance,
     cgroups,
+    door,
     folders,
     leftovers,
+    migrating,
     mongo,
     ownership,
     preflight,
@@ -34,6 +37,7 @@ from appliance.runtime import (
     reloading,
     rendering,
     serving,
+    snapshots,
     stderr,
     supervisor_socket,
     swapping,
@@ -77,7 +81,7 @@ BEGAN = "SCRIPTS_UP_BEGAN"
 
 
 class Steps:
-    """Says what is done, each line with the seconds since the start, that of ./scripts/up where it started us."""
+    """Says what is done, each line with the seconds since the start: of ./scripts/up where that called us."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -140,13 +144,7 @@ def _check_user(chosen: Settings) -> None:
 
 def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
     steps.say(f"data folder {paths.data}")
-    if (before := swapping.finish(paths.data)) is not None:
-        steps.say(f"finished a restore that was broken off; what was there before is {before}")
-        folders.create(paths)
-    if leftovers.are_there(paths):
-        steps.say("an earlier run did not end; ending what is left of it takes some seconds")
-    for line in leftovers.end(paths):
-        steps.say(line)
+    _end_what_was_begun(steps, paths, chosen)
     if gives:
         _hand_over(steps, paths, chosen)
     for line in cgroups.remove(paths):
@@ -163,10 +161,27 @@ def _prepare(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> No
         steps.say(line)
     if chosen.mongodb_uri is None:
         steps.say(f"database port 127.0.0.1:{mongo.ensure_port(paths)}")
+    migrating.bring_up_to_date(paths, chosen, steps.say)
     rendering.nginx(chosen)
     counts.wipe(paths.counts)
     reloading.forget(paths)
     _raise_open_files()
+
+
+def _end_what_was_begun(steps: Steps, paths: Paths, chosen: Settings) -> None:
+    """A restore, a run, a migration."""
+    if (before := swapping.finish(paths.data)) is not None:
+        steps.say(f"finished a restore that was broken off; what was there before is {before}")
+        folders.create(paths)
+    if leftovers.are_there(paths):
+        steps.say("an earlier run did not end; ending what is left of it takes some seconds")
+    for line in leftovers.end(paths):
+        steps.say(line)
+    try:
+        for line in migrating.recover(paths, chosen):
+            steps.say(line)
+    except OSError as fault:
+        raise CannotStart(f"the data of before an upgrade cannot be put back: {fault}") from None
 
 
 def _share_out(steps: Steps, paths: Paths, chosen: Settings, *, gives: bool) -> None:
@@ -231,6 +246,7 @@ class Parent:
                 self.steps.say("supervisord did not stop in time and is killed")
                 os.kill(self.supervisor, signal.SIGKILL)
                 self.stop_by = time.monotonic() + STOP_SECONDS
+            self._look_after_the_data()
             self.reloads.look()
             if self.stop_by is None:
                 self.watch.look(time.monotonic())
@@ -308,6 +324,16 @@ class Parent:
         elif received == signal.SIGHUP and self.stop_by is None:
             self.reloads.begin()
 
+    def _look_after_the_data(self) -> None:
+        """What ends with time: the wait that others are told, and the copy of an upgrade."""
+        with contextlib.suppress(OSError):  # the disk is full: doctor says so
+            if self.paths.maintenance.exists():
+                door.refresh(self.paths, utc_now())
+            kept = snapshots.find(self.paths)
+            if kept is not None and snapshots.is_old(kept, utc_now()):
+                self.steps.say(f"removed the copy of the data of {kept.at}")
+                snapshots.throw_away(self.paths)
+
     def _tell_when_ready(self) -> None:
         if self.stop_by is not None or self.ready:
             return
@@ -317,13 +343,26 @@ class Parent:
             where = f"{front_url(self.settings)}/"
             self.steps.say(f"ready after {self.steps.shown:.1f} s: {where} admin password in {password}")
             if self.paths.maintenance.exists():
+                tasks = ", and a drain has paused queues" if self.paths.drained.exists() else ""
                 self.steps.say(
-                    "maintenance is on: everybody is answered 503; next: ./scripts/appliance maintenance off"
+                    f"maintenance is on: everybody is answered 503{tasks};"
+                    " next: ./scripts/appliance maintenance off"
                 )
+            elif self.paths.drained.exists():
+                self._resume()
             self.notifier.tell(READY=1, STATUS=f"ready at {where}")
         elif news:
             self.steps.say(news)
             self.notifier.tell(STATUS=news, **self._start_is_over())
+
+    def _resume(self) -> None:
+        """Somebody has opened the door while nothing ran: what a drain has paused goes on too."""
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "appliance", "maintenance", "off"],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(HOME)},
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED),
+        ).returncode = 0  # reaped by us, not by subprocess
 
     def _start_is_over(self) -> dict[str, int]:
         return {"READY": 1} if self.steps.seconds > UNREADY_SECONDS else {}

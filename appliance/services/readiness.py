@@ -11,14 +11,15 @@ from msgspec import Struct
 from pymongo.errors import OperationFailure, PyMongoError
 from redis.exceptions import RedisError
 
-from appliance import logs
+from appliance import levels, logs
 from appliance.services import accounts, admin_password
 from appliance.services.context import Context
-from appliance.stores import mongo
+from appliance.stores import applied, mongo
 
 _ASK = 2.0
 """Seconds that a dependency has to answer."""
 _AGAIN = 0.5
+_LEVEL_AGAIN = 10.0
 
 log = logs.get(__name__)
 
@@ -54,6 +55,10 @@ async def prepare(context: Context) -> None:
     """Create indexes and the first account as soon as the database can be reached; then return."""
     while not context.prepared:
         try:
+            if (fault := await level_fault(context)) is not None:
+                log.error("the database is not of this code's level", extra={"error": fault})
+                await asyncio.sleep(_LEVEL_AGAIN)
+                continue
             with pymongo.timeout(mongo.BUILDING):
                 await mongo.prepare(context.db)
             if await accounts.ensure_admin(context, context.settings):
@@ -63,6 +68,14 @@ async def prepare(context: Context) -> None:
         except PyMongoError as fault:
             log.warning("the database is not ready", extra={"error": str(fault)[:200]})
             await asyncio.sleep(_AGAIN)
+
+
+async def level_fault(context: Context) -> str | None:
+    """`up` has seen to it; but not when a database elsewhere was away then, or was changed since."""
+    level, known = await applied.adopt(context.db), levels.of_code()
+    if level == known:
+        return None
+    return f"the data is of level {level}, this code of {known}; next: start the appliance anew"
 
 
 async def _database(context: Context) -> Dependency:

@@ -14,7 +14,7 @@ from appliance.ops.checks import (
     backups,
     lake,
 )
-from appliance.ops.checks import programs, stores, tasks, network, reach, host
+from appliance.ops.checks import programs, stores, upgrading, tasks, network, reach, host
 
 # isort: on
 from appliance.ops.findings import CHECKS
@@ -35,4 +35,5 @@ __all__ = [
     "secret_age",
     "stores",
     "tasks",
+    "upgrading",
 ]

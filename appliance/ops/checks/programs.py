@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from appliance import courses, llama_install, plan, processes, trees
-from appliance.ops import instance, service
+from appliance.ops import draining, instance, service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
 from appliance.ops.supervisor import restart_command, start_command
-from appliance.runtime import monitoring
+from appliance.runtime import door, monitoring
 from appliance.runtime.guardian import probes
 from appliance.services import ai_models
 from appliance.stores import programs as stores
@@ -48,10 +48,19 @@ def running_settings(situation: Situation) -> Iterator[Fault]:
 
 @check("maintenance", "maintenance is off")
 def maintenance(situation: Situation) -> Iterator[Fault]:
-    if situation.paths.maintenance.exists():
+    closed, drained = door.find(situation.paths), draining.paused(situation.paths)
+    if closed is not None:
+        over = f"; it was to end at {closed.until}" if closed.is_overdue(situation.now()) else ""
+        tasks = f", and {', '.join(drained)} begin no task" if drained else ""
         yield (
             "warning",
-            "maintenance is on: everybody is answered 503 and a page",
+            f"maintenance is on: everybody is answered 503 and a page{tasks}{over}",
+            "./scripts/appliance maintenance off",
+        )
+    elif drained:
+        yield (
+            "warning",
+            f"{', '.join(drained)} begin no task: a drain has paused them, and its end was broken off",
             "./scripts/appliance maintenance off",
         )
 
