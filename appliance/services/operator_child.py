@@ -20,8 +20,8 @@ from appliance.errors import Unavailable
 from appliance.services.children import Turn
 
 CHILD = "appliance.ops.asked"
-SECONDS = 14.0
-"""With the turn that is waited for less than the 20 that nginx waits."""
+SECONDS = 50.0
+"""With the turn that is waited for, less than the 60 that nginx waits here."""
 _PATIENCE = 5.0
 Look = Literal["doctor", "logs", "secrets"]
 Act = Literal["restart", "rotate"]

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,10 +21,12 @@ from appliance import addresses, courses, settings
 from appliance.backups import book
 from appliance.clock import new_id, utc_now
 from appliance.ops import doctor, supervisor
+from appliance.ops.checks import CHECKS, programs
 from appliance.ops.findings import Finding, Situation
 from appliance.settings import HOME
 from appliance.stores import webhooks
 from appliance.tls import record
+from tests.ops import test_doctor_stopped
 from tests.ops.fingerprints import fingerprint
 from tests.ops.planting import Row, judge, nothing
 from tests.running import Running
@@ -316,3 +319,48 @@ def test_what_the_kernel_does_not_enforce_is_one_line(place: Place) -> None:
     plan = json.loads(place.paths.plan.read_text())
     assert len(told) == bool(plan["degraded"])
     assert all(name in told[0].meaning for name in plan["degraded"])
+
+
+def judged(place: Place, name: str, program: supervisor.Program) -> list[Finding]:
+    """What a check says of one that stands for all programs."""
+    here = settings.load(place.environ, dotenv=Path("/nonexistent"))
+    situation = Situation(here, here, place.environ, Path("/nonexistent"))
+    situation.__dict__["programs"] = [program]
+    (check,) = [each for each in CHECKS if each.name == name]
+    return check.run(situation)
+
+
+def test_a_program_that_keeps_ending_is_told(place: Place) -> None:
+    """As it would be after some minutes: from the second time on the guardian waits before it starts one."""
+    program = place.appliance.program("scheduler")
+    often = replace(program, restarts=programs.MANY_RESTARTS)
+    assert [each.severity for each in judged(place, "restarts", often)] == ["ok"]
+    (told,) = judged(place, "restarts", replace(often, restarts=often.restarts + 1))
+    assert told.severity == "warning"
+    assert "scheduler ended by itself and was started again 4 times" in told.meaning
+    assert "logs scheduler" in told.next
+
+
+def test_a_door_that_others_reach_is_told(place: Place) -> None:
+    """A real socket, of this process in a program's stead: none of ours opens one."""
+    program = replace(place.appliance.program("redis"), pid=os.getpid())
+    assert [each.severity for each in judged(place, "listeners", program)] == ["ok"]
+    with socket.create_server(("0.0.0.0", 0)) as door:
+        port = door.getsockname()[1]
+        (told,) = judged(place, "listeners", program)
+    assert told.severity == "error"
+    assert f"redis (process {os.getpid()}) listens on 0.0.0.0 port {port}" in told.meaning
+
+
+def test_every_check_has_a_fault_that_it_finds() -> None:
+    planted = {row.check for row in ROWS} | {row.check for row in test_doctor_stopped.ROWS}
+    elsewhere = {
+        "supervisor": "of each that is stopped",
+        "user": "of all that root starts, as most tests do; tests/runtime/test_ownership.py",
+        "readiness": "follows from a Redis that is frozen",
+        "restarts": "above",
+        "listeners": "above",
+        "open-files": "test_doctor_stopped.py, of a process of its own",
+    }
+    assert planted | elsewhere.keys() == {check.name for check in CHECKS} | {doctor.UNREADABLE}
+    assert len(ROWS) + len(test_doctor_stopped.ROWS) >= 80

@@ -117,9 +117,7 @@ def test_one_that_is_asked_for_is_due_at_once_and_once(tmp_path: Path) -> None:
     backups.ask(chosen, "drill", NOW + dt.timedelta(seconds=1))
     assert not chore._rests(chosen, "drill", NOW + dt.timedelta(seconds=1))
     backups.failed(chosen, "drill", "cut short")
-    assert not backups.is_due(chosen, "drill", NOW + dt.timedelta(seconds=2)), (
-        "it is not tried again by itself"
-    )
+    assert not backups.is_due(chosen, "drill", NOW + dt.timedelta(seconds=2)), "not by itself"
 
 
 def test_two_times_without_one_are_told(tmp_path: Path) -> None:
