@@ -170,10 +170,14 @@ def test_each_alert_has_a_severity_a_summary_a_next_step_and_a_page() -> None:
         assert re.search(r"\./scripts/\w+|docs/\w+\.md|^du -", rule["annotations"]["next"]), name
 
 
+FUNCTIONS = {"histogram_quantile", "predict_linear", "sum_over_time"}
+_NAME = re.compile(r"\b[a-zA-Z_]\w*[_:][\w:]*\b")
+
+
 def names(expression: str) -> set[str]:
     """Of metrics, in PromQL."""
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", expression)
-    return set(re.findall(r"\b[a-z_:]+_[a-z_:]+\b", bare)) - {"predict_linear"}
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", "", expression)
+    return set(_NAME.findall(bare)) - FUNCTIONS
 
 
 def asked() -> set[str]:
