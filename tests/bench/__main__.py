@@ -1,4 +1,4 @@
-"""`python -m tests.bench engine|export|metrics|pages|search|submit [--json]`; 1: an aim was missed."""
+"""`python -m tests.bench engine|export|metrics|pages|search|submit [--json]`; status 1: an aim was missed."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ from tests.runtime.servers import free_ports, until
 URLS, FORMS, RESTARTS = 10_000, 1_000, 1_000
 _IDLE = 20.0
 """Seconds after the start."""
+_SCRAPES = 40.0
+"""Seconds of which there are two scrapes and more."""
 _REQUESTS, _ROUNDS = 20_000, 7
 _MOST_US = 10.0
 _MOST_MONITORING, _MOST_ALL = 256.0, 700.0
@@ -122,6 +124,7 @@ def _series(appliance: Running) -> dict[str, int]:
         _make_forms(client, 2)
         _kill_workers(appliance, 10)
         until(lambda: _all_are_back(appliance), 30, "the workers are back")
+        time.sleep(_SCRAPES)
         first, stored = _count(appliance), _stored(appliance)
         started = time.monotonic()
         _ask_urls(appliance, client, URLS)
@@ -130,7 +133,7 @@ def _series(appliance: Running) -> dict[str, int]:
         killed = _kill_workers(appliance, RESTARTS)
         until(lambda: _all_are_back(appliance), 30, "the workers are back")
         ended = time.monotonic()
-        time.sleep(35)  # two scrapes
+        time.sleep(_SCRAPES)
         return {
             "series at first": first,
             "series at last": _count(appliance),

@@ -13,7 +13,7 @@ import pytest
 
 from appliance.settings import HOME
 from tests.api.forms import publish, submit
-from tests.monitoring.test_rules import recorded
+from tests.monitoring.test_rules import names, recorded
 from tests.monitoring.test_running import ask
 from tests.people import People
 from tests.running import Running
@@ -35,8 +35,6 @@ ONLY_SOMETIMES = {
     "mongodb_dbstats_": "SecantusDB does not tell",
 }
 """What has no answer here, and why. Its metrics are documented all the same."""
-_FUNCTIONS = {"sum_over_time", "histogram_quantile", "count_values"}
-_NAME = re.compile(r"\b[a-zA-Z_][\w:]*[_:][\w:]*\b")
 
 
 class Target(NamedTuple):
@@ -56,11 +54,6 @@ def targets() -> Iterator[Target]:
         for panel in board["panels"]:
             for target in panel["targets"]:
                 yield Target(name, panel["title"], target["expr"], target.get("legendFormat", ""))
-
-
-def metrics(expression: str) -> set[str]:
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", "", expression)
-    return {name for name in _NAME.findall(bare) if name not in _FUNCTIONS}
 
 
 def labels(expression: str) -> Iterator[tuple[str, str]]:
@@ -93,7 +86,7 @@ def test_there_are_five_and_each_panel_is_its_own() -> None:
 def test_what_is_asked_of_the_appliance_is_documented() -> None:
     told = set(re.findall(r"^\| `(\w+)`", (HOME / "docs" / "metrics.md").read_text(), re.MULTILINE))
     for target in targets():
-        for name in metrics(target.expression):
+        for name in names(target.expression):
             if name.startswith(("appliance_", "nginx_", "mongodb_")):
                 assert name.removesuffix("_bucket") in told, target
             if ":" in name:
@@ -108,7 +101,7 @@ def series(appliance: Running, cast: People) -> dict[str, set[str]]:
         name
         for target in targets()
         if not is_empty_by_right(target.expression)
-        for name in metrics(target.expression)
+        for name in names(target.expression)
     } - {"ALERTS"}
     found: dict[str, set[str]] = {}
 
@@ -130,7 +123,7 @@ def test_each_label_that_is_asked_by_is_there(series: dict[str, set[str]]) -> No
         for name, label in labels(target.expression):
             if name in series:
                 assert label in series[name], (name, label, target)
-        asked = metrics(target.expression) & series.keys()
+        asked = names(target.expression) & series.keys()
         grouped = re.findall(r"\bby \(([^)]*)\)", target.expression)
         for label in re.findall(r"\w+", " ".join(grouped)):
             assert not asked or any(label in series[name] for name in asked), (label, target)

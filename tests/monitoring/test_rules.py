@@ -208,10 +208,14 @@ def test_each_has_a_route(tmp_path: Path) -> None:
     assert inbox["url"].endswith("/internal/alerts") and inbox["send_resolved"]
 
 
+FUNCTIONS = {"histogram_quantile", "predict_linear", "sum_over_time"}
+_NAME = re.compile(r"\b[a-zA-Z_]\w*[_:][\w:]*\b")
+
+
 def names(expression: str) -> set[str]:
     """Of metrics, in PromQL."""
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", expression)
-    return set(re.findall(r"\b[a-z_:]+_[a-z_:]+\b", bare)) - {"predict_linear"}
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", "", expression)
+    return set(_NAME.findall(bare)) - FUNCTIONS
 
 
 def asked() -> set[str]:

@@ -17,6 +17,8 @@ LATER = {
     "appliance_lake_as_of_timestamp_seconds",
     "appliance_lake_drift_responses",
     "appliance_lake_due_timestamp_seconds",
+    "appliance_http_request_duration_seconds_bucket",
+    "appliance_http_requests_total",
     "appliance_tasks_total",
     "appliance_queue_oldest_seconds",
 }
