@@ -76,7 +76,7 @@ BEGAN = "SCRIPTS_UP_BEGAN"
 
 
 class Steps:
-    """Says what is done, each line with the seconds since the start: of ./scripts/up, where that is before."""
+    """Says what is done, each line with the seconds since the start: of ./scripts/up, where that was it."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
