@@ -10,10 +10,10 @@ import functools
 import json
 import re
 from collections import deque
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
-from appliance.ops.log_lines import Line
+from appliance.ops.log_lines import Line, Parser
 from appliance.settings import HOME
 
 _PLAIN: Final = frozenset({
@@ -24,6 +24,9 @@ _PLAIN: Final = frozenset({
 """Fields whose text is ours, or an id."""
 _TOLD: Final = frozenset({"message", "msg", "error", "err", "exception", "why", "reason"})
 """Fields with the text of a fault."""
+_NUMERIC: Final = frozenset({"upstream_seconds", "upstream_status"})
+_LARGEST: Final = 10**9
+"""A number that is larger may be somebody's telephone, unless it counts bytes."""
 _PATHS: Final = frozenset({"uri", "path_of_request"})
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"?|(?<!\w)'(?:\\.|[^'\\])*'?|`[^`]*`?|\{[^{}]*\}?")
 _FRAME = re.compile(r"^\s*File \"[^\"]{1,300}\", line \d+(?:, in [\w<>.]+)?$")
@@ -31,6 +34,8 @@ _TITLE = re.compile(
     r"^(?:Traceback \(most recent call last\):|During handling of .*|The above exception .*)$"
 )
 _MOST: Final = 300
+_READ_MORE: Final = 8
+"""Times as many bytes of a log are read as are kept: some of each line is left out."""
 _NAMED_AFTER: Final = frozenset({"f"})
 
 
@@ -58,7 +63,8 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if isinstance(value, bool | int | float):
-            found[name] = value
+            if abs(value) < _LARGEST or name.endswith("bytes"):
+                found[name] = value
         elif not isinstance(value, str):
             continue
         elif name in _PLAIN:
@@ -67,7 +73,7 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
             found[name] = path(value)
         elif name in _TOLD:
             found[name] = traceback(value) if "\n" in value else told(value)
-        elif re.fullmatch(r"[\d.,]{1,40}", value):
+        elif name in _NUMERIC and re.fullmatch(r"[\d., :\-]{0,40}", value):
             found[name] = value
     return found
 
@@ -121,25 +127,46 @@ class Tail:
     def __init__(self, most: int) -> None:
         self._most, self._size = most, 0
         self._lines: deque[str] = deque()
-        self.is_cut = False
 
     def add(self, line: str) -> None:
         self._lines.append(line)
         self._size += len(line) + 1
         while self._size > self._most and self._lines:
             self._size -= len(self._lines.popleft()) + 1
-            self.is_cut = True
 
     def text(self) -> str:
         return "".join(f"{line}\n" for line in self._lines)
 
 
-def sorted_out(lines: Iterable[Line], most: int) -> dict[str, Tail]:
-    """By the name of the file: a log each program, and `access`."""
+def last(folder: Path, since: float, most: int) -> dict[str, Tail]:
+    """By the name of the file: a log each program, and `access`. Of each, only its end is read."""
     found: dict[str, Tail] = {}
-    for line in lines:
-        name = "access" if is_request(line) else line.program
-        text = as_request(line) if name == "access" else as_text(line)
-        if text is not None:
-            found.setdefault(name, Tail(most)).add(text)
+    for current in sorted(folder.glob("*.log")):
+        parser = Parser(current.stem)
+        for raw in _end(current, most * _READ_MORE).splitlines():
+            line = parser.parse(raw)
+            if line.at < since:
+                continue
+            name = "access" if is_request(line) else line.program
+            text = as_request(line) if name == "access" else as_text(line)
+            if text is not None:
+                found.setdefault(name, Tail(most)).add(text)
     return found
+
+
+def _end(current: Path, most: int) -> bytes:
+    """The last bytes of a program's log, whole lines; what was rotated away is read on in."""
+    parts: list[bytes] = []
+    left, path, number = most, current, 0
+    while left > 0 and path.is_file():
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - left))
+            part = file.read(left)
+        if size > left:
+            part = part.partition(b"\n")[2]
+        parts.append(part)
+        left -= size
+        number += 1
+        path = Path(f"{current}.{number}")
+    return b"".join(reversed(parts))

@@ -27,8 +27,7 @@ from appliance import __version__, addresses, disk, plan, settings
 from appliance.addresses import DATABASE, Paths
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart, SettingError, with_mend
-from appliance.ops import budget_table, config, doctor, inside, logs, pending, queues, status, support_logs
-from appliance.ops.log_lines import Wanted
+from appliance.ops import budget_table, config, doctor, inside, pending, queues, status, support_logs
 from appliance.runtime import mongo
 from appliance.settings import HOME, Settings
 
@@ -260,8 +259,7 @@ def _database(here: Here) -> Files:
 
 @part("logs")
 def _logs(here: Here) -> Files:
-    lines = logs.read(here.paths.logs, Wanted(since=here.since.timestamp()))
-    tails = support_logs.sorted_out(lines, LOG_BYTES)
+    tails = support_logs.last(here.paths.logs, here.since.timestamp(), LOG_BYTES)
     return {f"logs/{name}.log": tail.text() for name, tail in sorted(tails.items())}
 
 

@@ -16,13 +16,20 @@ from tests.ops.command import appliance_command
 from tests.runtime.servers import temporary_data
 
 
+def of_this_checkout(code: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(HOME)}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+
+
 def test_launch_starts_without_the_weight_of_the_others() -> None:
     """Nine programs start through it at once; what it imports, each of them pays for."""
     code = (
         "import sys; from appliance.cli import main; main(['launch', 'nonsense']);"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    told = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    told = of_this_checkout(code)
     heavy = {
         "litestar",
         "granian",
@@ -34,8 +41,18 @@ def test_launch_starts_without_the_weight_of_the_others() -> None:
         "argon2",
         "jwt",
         "asyncio",
+        "argcomplete",
     }
     assert not heavy & set(told.stdout.split())
+
+
+def test_launch_needs_no_other_commands() -> None:
+    code = (
+        "import sys; from appliance.cli import main; main(['launch', 'nonsense']);"
+        "print(*(name for name in sys.modules if name.endswith('_cli')))"
+    )
+    told = of_this_checkout(code)
+    assert told.stdout.split() == []
 
 
 def test_a_setting_that_cannot_be_used_is_one_line_and_exit_2(tmp_path: Path) -> None:

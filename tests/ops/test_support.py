@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from appliance import known_secrets, settings
-from appliance.clock import utc_now
+from appliance.clock import parse_rfc3339, utc_now
 from appliance.errors import CannotStart
 from appliance.ops import support, support_logs, support_mask, support_parts, support_secrets
 from appliance.settings import HOME
@@ -106,6 +106,7 @@ class Planted:
             "IPv6": f"2001:db8:{mark[:4]}:{mark[4:]}::5e5a",
             "answer in an error": f"sesame answer of the heart {mark}",
             "answer in a field": f"sesame answer in a field {mark}",
+            "answer that is a number": f"4917{secrets.randbelow(9_000_000_000) + 1_000_000_000}",
             "query of a request": f"sesamequery{mark}",
             "slug of a form": f"sesame-slug-{mark}",
             "name in a path": f"sesame-person-{mark}",
@@ -173,6 +174,10 @@ class Planted:
             for value in whole
         ]
         lines += [{"message": "nested", "error": json.dumps({"data": {"words": value}})} for value in whole]
+        number = values["answer that is a number"]
+        lines.append(
+            {"message": "numbers", "telephone": number, "phone": int(number), "calls": [int(number)]}
+        )
         lines += [
             {
                 "message": "failed",
@@ -432,6 +437,30 @@ def test_it_has_a_bound(tmp_path: Path) -> None:
     assert max(sizes) == support.FILE_BYTES
     assert sum(sizes) == support.ALL_BYTES
     assert all(row["cut"] for row in made.manifest["files"])
+
+
+def test_of_each_log_the_last_lines_are_read_and_those_before_a_rotation(tmp_path: Path) -> None:
+    log = tmp_path / "worker-high.log"
+    lines = [
+        json.dumps({"time": f"2026-01-31T12:00:{number:02d}Z", "message": f"line {number}"})
+        for number in range(60)
+    ]
+    Path(f"{log}.2").write_text("".join(f"{line}\n" for line in lines[:20]))
+    Path(f"{log}.1").write_text("".join(f"{line}\n" for line in lines[20:40]))
+    log.write_text("".join(f"{line}\n" for line in lines[40:]))
+
+    def numbers(most: int, since: str = "2026-01-31T12:00:00Z") -> list[int]:
+        tails = support_logs.last(tmp_path, parse_rfc3339(since).timestamp(), most)
+        return [
+            int(json.loads(line)["message"].split()[1]) for line in tails["worker-high"].text().splitlines()
+        ]
+
+    assert numbers(1_000_000) == list(range(60))
+    assert numbers(1_000_000, "2026-01-31T12:00:30Z") == list(range(30, 60))
+    few = numbers(300)
+    assert 3 <= len(few) < 8 and few == list(range(60 - len(few), 60))
+    assert len(support_logs._end(log, 2_500)) <= 2_500
+    assert support_logs._end(log, 2_500).splitlines()[0].decode() in lines
 
 
 # -- the mask
