@@ -11,7 +11,7 @@ import json
 import secrets
 from typing import Any
 
-from appliance import addresses, alertmanager
+from appliance import addresses, own_alerts
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
 from appliance.runtime import routing
@@ -84,12 +84,12 @@ def _door(paths: Paths) -> dict[str, Any]:
     crypt.restype = ctypes.c_char_p
     salt = f"$2b$04${secrets.token_hex(11)}"
     hashed = crypt(addresses.read_line(paths.alertmanager_password).encode(), salt.encode())
-    return {"basic_auth_users": {alertmanager.USER: hashed.decode()}}
+    return {"basic_auth_users": {own_alerts.USER: hashed.decode()}}
 
 
 def _prometheus(settings: Settings) -> dict[str, Any]:
     password = Paths(settings.data).alertmanager_password
-    login = {"basic_auth": {"username": alertmanager.USER, "password_file": str(password)}}
+    login = {"basic_auth": {"username": own_alerts.USER, "password_file": str(password)}}
     targets = {
         "appliance": addresses.metrics_port(settings),
         **{name: addresses.inner_port(settings, name) for name in PROGRAMS},
@@ -99,7 +99,7 @@ def _prometheus(settings: Settings) -> dict[str, Any]:
             "scrape_interval": EVERY,
             "evaluation_interval": EVERY,
             "scrape_timeout": "10s",
-            "external_labels": {"host": routing.host()},
+            "external_labels": {"host": own_alerts.host()},
         },
         "rule_files": [str(HOME / "deploy" / "prometheus" / "*.rules.yml")],
         "alerting": {"alertmanagers": [{"static_configs": [_at(targets["alertmanager"])], **login}]},

@@ -20,7 +20,7 @@ import pytest
 from appliance import addresses, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart, SettingError
-from appliance.own_alerts import KINDS
+from appliance.own_alerts import KINDS, host
 from appliance.runtime import launch, monitoring, preflight, reload, routing
 from appliance.settings import Settings
 from tests.mailbox import mailbox
@@ -110,16 +110,16 @@ def test_each_severity_reaches_whom_it_should(tmp_path: Path, receiver: Receiver
         until(lambda: "/sms" in receiver.paths("resolved"), 30, "its end is told")
     told = [body for path, body in receiver.taken if path == "/slack"]
     assert not [body for body in told if "Quiet" in json.dumps(body) or "Watchdog" in json.dumps(body)]
-    host = routing.host()
+    here = host()
     (first, *_), (page, *_) = told, [body for path, body in receiver.taken if path == "/pagerduty"]
-    text = f"DiskFillsUp it is ({host}, warning)\nNext: ./scripts/appliance mend DiskFillsUp\n"
+    text = f"DiskFillsUp it is ({here}, warning)\nNext: ./scripts/appliance mend DiskFillsUp\n"
     assert first["attachments"][0]["text"] == text
-    assert page["routing_key"] == "k" * 32 and page["client"] == host
-    assert page["payload"]["summary"].strip() == f"{host}: RedisDown it is."
+    assert page["routing_key"] == "k" * 32 and page["client"] == here
+    assert page["payload"]["summary"].strip() == f"{here}: RedisDown it is."
     assert "Next: ./scripts/appliance mend RedisDown" in page["payload"]["custom_details"]["text"]
     assert [letter.message["Subject"] for letter in mail.all()][:2] == [
-        f"[firing] DiskFillsUp on {host} (warning)",
-        f"[firing] RedisDown on {host} (critical)",
+        f"[firing] DiskFillsUp on {here} (warning)",
+        f"[firing] RedisDown on {here} (critical)",
     ]
     body = mail.all()[0].message.get_body(("plain",))
     assert body is not None and body.get_content().splitlines() == text.splitlines()
