@@ -81,7 +81,7 @@ BEGAN = "SCRIPTS_UP_BEGAN"
 
 
 class Steps:
-    """Says what is done, each line with the seconds since the start: of ./scripts/up, where that was it."""
+    """Says what is done, each line with the seconds since the start: of ./scripts/up where that called us."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()

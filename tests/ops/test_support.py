@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -31,6 +32,8 @@ from tests.api.accounts import add, add_key
 from tests.api.forms import publish, submit
 from tests.ops.command import appliance_command
 from tests.ops.conftest import SECRETS, Dotted
+from tests.running import Running
+from tests.runtime.servers import until
 
 FRAME = '  File "/a/b.py", line 3, in f'
 TRACEBACK = f"Traceback (most recent call last):\n{FRAME}\n    raise X\nappliance.errors.Invalid"
@@ -268,6 +271,26 @@ def test_it_holds_what_helps(dotted: Dotted, planted: Planted, tmp_path: Path) -
     assert "form_id_1_seq_1" in database["collections"]["responses"]["indexes"]
     assert any(line.startswith("litestar v") for line in json.loads(texts["versions.json"])["packages"])
     assert '  File \\"/a/b.py\\", line 3, in f\\nappliance.errors.Invalid' in texts["logs/api-1.log"]
+
+
+def test_where_prometheus_runs_its_alerts_are_in_it(appliance: Running, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.tar.gz"
+    environ = {name: value for name, value in appliance.environ.items() if name != "APPLIANCE_DATA"}
+    call = ["support", "--output", str(path), "--since", "1h"]
+    chosen = appliance.settings
+    until(lambda: _alerts_of(chosen), 60, "Prometheus has looked at its rules")
+    made = appliance_command(*call, data=appliance.paths.data, **environ)
+    assert made.returncode == 0, made.stdout
+    texts = opened(path)
+    alerts = json.loads(texts["alerts.json"])
+    assert {"alertname", "severity"} <= alerts["prometheus"][0]["labels"].keys(), "the watchdog at least"
+    assert {"logs/prometheus.log", "logs/alertmanager.log"} <= texts.keys()
+
+
+def _alerts_of(chosen: settings.Settings) -> object:
+    with contextlib.suppress(OSError):
+        return support_parts._ask(chosen, "prometheus", "/api/v1/alerts")["data"]["alerts"]
+    return None
 
 
 @pytest.fixture
