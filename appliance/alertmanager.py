@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import re
-import socket
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -18,9 +17,9 @@ from appliance import addresses
 from appliance.addresses import Paths
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart
+from appliance.own_alerts import USER
 from appliance.settings import Settings
 
-USER: Final = "appliance"
 SECONDS: Final = 5.0
 BYTES: Final = 16 * 1024 * 1024
 """Of an answer."""
@@ -76,11 +75,6 @@ class _About(msgspec.Struct):
 
 class _Made(msgspec.Struct):
     silenceID: str  # noqa: N815
-
-
-def host() -> str:
-    """What this machine is called in messages: a name that no template reads as something else."""
-    return re.sub(r"[^A-Za-z0-9.-]", "", socket.gethostname()) or "localhost"
 
 
 def cut(moment: dt.datetime) -> dt.datetime:

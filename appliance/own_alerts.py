@@ -9,15 +9,23 @@ leaves nothing behind, and one that is started anew needs to remember nothing.
 from __future__ import annotations
 
 import datetime as dt
+import re
+import socket
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from appliance.alertmanager import host
 from appliance.clock import rfc3339
 
+USER: Final = "appliance"
+"""Whose password Alertmanager asks for."""
 AGAIN: Final = 30.0
 HOLDS: Final = dt.timedelta(minutes=3)
+
+
+def host() -> str:
+    """What this machine is called in messages: a name that no template reads as something else."""
+    return re.sub(r"[^A-Za-z0-9.-]", "", socket.gethostname()) or "localhost"
 
 
 class Kind(NamedTuple):

@@ -23,9 +23,9 @@ from urllib.parse import unquote, urlsplit
 
 from appliance import addresses
 from appliance.addresses import Paths
-from appliance.alertmanager import host as host
 from appliance.disk import write_atomically
 from appliance.own_alerts import KINDS
+from appliance.own_alerts import host as host
 from appliance.settings import Settings
 
 INBOX = {"group_by": ["alertname"], "group_wait": "2s", "group_interval": "15s", "repeat_interval": "4h"}

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from appliance import addresses, alertmanager
+from appliance import addresses, alertmanager, own_alerts
 from appliance.clock import rfc3339, utc_now
 from tests import people
 from tests.api.forms import publish
@@ -91,7 +91,7 @@ def post_beside(appliance: Running, *, over: bool = False) -> None:
     now = utc_now()
     more = {"endsAt": rfc3339(now)} if over else {}
     alert = {
-        "labels": {"alertname": BESIDE, "severity": "critical", "host": alertmanager.host()},
+        "labels": {"alertname": BESIDE, "severity": "critical", "host": own_alerts.host()},
         "annotations": {"summary": "The kernel ended a process", "next": "./scripts/appliance status"},
         "startsAt": rfc3339(now),
         **more,

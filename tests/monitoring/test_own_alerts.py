@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance import addresses, alertmanager
+from appliance import addresses, alertmanager, own_alerts
 from appliance.alertmanager import Away
 from appliance.clock import utc_now
 from appliance.courses import Book, Course, Phase
@@ -57,7 +57,7 @@ def test_it_comes_and_goes(appliance: Running, cast: People, name: str) -> None:
         assert row is not None
         assert made.word in row["summary"] and row["runbook"] == f"docs/alerts.md#{name.lower()}"
         assert row["next"] and row["severity"] in ("info", "warning", "critical")
-        assert row["labels"]["host"] == alertmanager.host()
+        assert row["labels"]["host"] == own_alerts.host()
 
     def is_over() -> bool:
         scheduler.turn()
