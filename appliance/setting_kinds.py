@@ -43,7 +43,7 @@ def span(least: int, most: int) -> Callable[[str], int]:
         found = re.fullmatch(r"(\d{1,6})([smhd])", value)
         seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]] if found else -1
         if not least <= seconds <= most:
-            raise ValueError(f"must be a time such as 30s, 5m, 4h or 2d, from {least} s to {most} s")
+            raise ValueError(f"a time such as 30s, 5m, 4h or 2d, from {least} s to {most} s is needed")
         return seconds
 
     return parse

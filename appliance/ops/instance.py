@@ -21,7 +21,7 @@ from appliance.ops import service
 from appliance.runtime import leftovers, records
 from appliance.settings import HOME, Settings
 
-_LISTEN = re.compile(r"^\s*listen \[?([0-9a-fA-F.:]+?)\]?:(\d+)( ssl)?\b", re.MULTILINE)
+_LISTEN = re.compile(r"^\s*listen \[?([0-9a-fA-F.:]+?)\]?:(\d+)( ssl)?\b.* backlog=", re.MULTILINE)
 
 MEND = "correct it, then ./scripts/appliance reload"
 ADVICE = f"settings in {HOME / '.env'} hold for every command"

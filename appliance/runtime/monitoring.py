@@ -14,6 +14,7 @@ from typing import Any
 from appliance import addresses, own_alerts
 from appliance.addresses import Paths
 from appliance.disk import write_atomically
+from appliance.own_alerts import USER
 from appliance.runtime import routing
 from appliance.settings import HOME, Settings
 
@@ -84,12 +85,12 @@ def _door(paths: Paths) -> dict[str, Any]:
     crypt.restype = ctypes.c_char_p
     salt = f"$2b$04${secrets.token_hex(11)}"
     hashed = crypt(addresses.read_line(paths.alertmanager_password).encode(), salt.encode())
-    return {"basic_auth_users": {own_alerts.USER: hashed.decode()}}
+    return {"basic_auth_users": {USER: hashed.decode()}}
 
 
 def _prometheus(settings: Settings) -> dict[str, Any]:
     password = Paths(settings.data).alertmanager_password
-    login = {"basic_auth": {"username": own_alerts.USER, "password_file": str(password)}}
+    login = {"basic_auth": {"username": USER, "password_file": str(password)}}
     targets = {
         "appliance": addresses.metrics_port(settings),
         **{name: addresses.inner_port(settings, name) for name in PROGRAMS},

@@ -22,7 +22,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 
 from tests import models
-from tests.api import exports, test_subjects, webhooks
+from tests.api import exports, test_alerts, test_subjects, webhooks
 from tests.api.forms import publish, submit
 from tests.api.uploads import form_with_files, new_token, upload
 from tests.people import PASSWORD, People
@@ -50,7 +50,7 @@ UNLIKE_A_DELETION = [
     "cancelTask",
 ]
 NOT_EVERY_TEXT = {"opens_at", "closes_at", "time_zone"}
-FOR_ADMINS = {"users", "audit", "subjects"}
+FOR_ADMINS = {"users", "audit", "subjects", "alerts"}
 SETTINGS = hypothesis_settings(
     deadline=None,
     database=None,
@@ -97,6 +97,8 @@ def test_the_document_is_true(appliance: Running, cast: People, who: str) -> Non
                 if "{export_id}" in operation.path:
                     places["export_id"] = exports.start(cast.alice, str(places["form_id"]))
                     exports.fetch(cast.alice, str(places["export_id"]))
+                if "{alert_id}" in operation.path:
+                    places["alert_id"] = test_alerts.arrived(appliance, cast.admin)["alert_id"]
                 if "{erasure_id}" in operation.path:
                     subject = {"response_ids": [places["response_id"]]}
                     places["erasure_id"] = test_subjects.ask(cast.admin, subject)["erasure_id"]

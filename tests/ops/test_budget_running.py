@@ -93,6 +93,7 @@ def test_only_the_sockets_of_the_plan_are_listened_on(appliance: Running) -> Non
     assert found == {
         ("nginx", "127.0.0.1", chosen.http_port),
         ("nginx", "127.0.0.1", chosen.https_port),
+        ("nginx", "127.0.0.1", addresses.inner_port(chosen, "alerts")),
         ("mongo", "127.0.0.1", int(read_line(paths.mongo_port))),
         ("scheduler", "127.0.0.1", addresses.metrics_port(chosen)),
         *((name, "127.0.0.1", addresses.inner_port(chosen, name)) for name in monitoring.PROGRAMS),
