@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable
 
+from appliance.metrics import counts
+from appliance.services.context import Context
+from appliance.stores import storage
 from tests.api.forms import create, publish, submit
 from tests.api.test_cors import HERE, PREFLIGHT
 from tests.api.webhooks import create as create_webhook
 from tests.api.webhooks import hook
+from tests.faults.steering import with_context
 from tests.people import PASSWORD, People
 from tests.running import Running, unique
 from tests.runtime.servers import until
@@ -173,3 +178,16 @@ def test_it_tells_what_it_depends_on(appliance: Running) -> None:
     assert told["appliance_dead_letters",] >= 0
     for kind in ("events", "tasks", "deliveries"):
         assert ("appliance_outbox_oldest_seconds", kind) in told
+
+
+def test_a_number_that_was_not_so_is_counted_once(appliance: Running) -> None:
+    async def mend(context: Context) -> Counter[counts.Key]:
+        before, name = counts.told(), unique("form")
+        row = {"_id": name, "partials": storage.MOST_PARTIALS, "partial_bytes": 0}
+        await context.db.form_storage.insert_one(row)
+        for _ in range(2):
+            await storage.recount_partials(context.db)
+        await context.db.form_storage.delete_one({"_id": name})
+        return counts.told() - before
+
+    assert with_context(appliance, mend) == {("invariants_mended", "partials"): 1}
