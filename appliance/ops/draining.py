@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from appliance.addresses import Paths
 from appliance.disk import write_durably
-from appliance.services.context import Context
+
+if TYPE_CHECKING:
+    from appliance.services.context import Context
 
 
 def paused(paths: Paths) -> list[str]:

@@ -130,6 +130,8 @@ def _upgraded(chosen: argparse.Namespace) -> int:
         from appliance.ops import upgrade_check
 
         return upgrade_check.run(chosen.folder, as_json=chosen.json)
+    if chosen.json:
+        raise CannotStart("--json is for --check; next: the same without it")
     from appliance.ops import upgrade
 
     return upgrade.run(chosen.folder, drain_seconds=chosen.drain, ready_seconds=chosen.ready)
