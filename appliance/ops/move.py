@@ -153,12 +153,14 @@ def _bytes(folder: Path) -> int:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Folders before what is in them. Sockets are left out: they mean nothing elsewhere.
+    """Folders before what is in them. Sockets, and links in `run/`, are left out: they mean nothing elsewhere.
 
     Raises CannotStart for a link.
     """
     for path in sorted(folder.iterdir()):
         mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and folder.name == "run":
+            continue  # made anew at each start
         if stat.S_ISLNK(mode):
             raise CannotStart(
                 f"{path} is a link, which cannot be moved; next: replace it by what it leads to"

@@ -50,6 +50,7 @@ def close(paths: Paths, now: dt.datetime, message: str = "", seconds: int | None
             f"the message takes {longest} bytes, with what has to be escaped in it, and may take {_LONGEST};"
             " next: say it shorter"
         )
+    paths.run.stat()  # made by a start, never here
     _show(paths, closed, now)
     write_durably(paths.maintenance, json.dumps(asdict(closed)))
     return closed

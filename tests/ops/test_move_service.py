@@ -31,6 +31,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
         (data / "secrets" / "key").write_text("secret")
         (data / "run").mkdir()
         (data / "run" / "lock").touch()
+        (data / "run" / "closed").symlink_to(data / "run")  # as `up` makes it
         data.parent.chmod(0o711)
         yield Installation(data.parent, data, monkeypatch)
 

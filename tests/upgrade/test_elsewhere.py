@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from appliance import addresses, levels
+from appliance import addresses, levels, settings
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
+from appliance.ops import restoring
 from appliance.runtime import migrating, snapshots
 from appliance.stores import applied, dumps
 from appliance.stores.dumps import Tally
@@ -86,6 +87,18 @@ def test_killed_midway_the_backup_is_put_back(elsewhere: Elsewhere, tmp_path: Pa
     assert "it is of level 1 again" in line
     assert elsewhere.tallies() == before
     assert not list(one.paths.upgrade.iterdir())
+
+
+def test_a_backup_of_newer_data_is_not_restored_by_older_code(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    asked = settings.load({"APPLIANCE_DATA": str(tmp_path)}, dotenv=tmp_path / "none")
+    (tmp_path / "mongo").mkdir()
+    restoring._check_level(asked, elsewhere.db)
+    assert levels.noted(asked) == 1
+    applied.record(elsewhere.db, levels.Step(7, "of_newer_code"))
+    with pytest.raises(
+        CannotStart, match="the backup is of level 7, and this code knows level 1 at most; next:"
+    ):
+        restoring._check_level(asked, elsewhere.db)
 
 
 def test_a_lock_ends_with_who_renews_it_no_more(

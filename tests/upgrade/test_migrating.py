@@ -35,6 +35,11 @@ def test_data_from_before_is_brought_to_the_level_of_the_code(case: Case, tmp_pa
     assert "next: start the newer code again, or give up what was stored since" in refused
     with case.running(newer.home):  # nothing is left to do
         assert "migrations" not in case.told
+    # Whoever wants the older code all the same gives up what came since.
+    assert case.command("upgrade", "--back", "--yes").returncode == 0
+    with case.running():
+        assert "it is of level 1 again" in case.told
+    assert not case.find("responses", {"marked": True})
 
 
 def test_one_that_fails_midway_leaves_all_as_it_was(case: Case, tmp_path: Path) -> None:
