@@ -153,7 +153,7 @@ def _bytes(folder: Path) -> int:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Folders before what is in them. Sockets, and links in `run/`, are left out: they mean nothing elsewhere.
+    """Folders before what is in them. Without sockets, and links in `run/`, which mean nothing elsewhere.
 
     Raises CannotStart for a link.
     """

@@ -71,7 +71,8 @@ def called(appliance: Dotted, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 RUN = [
-    "status", "healthcheck", "doctor", "maintenance off", "config show", "config diff", "config check",
+    "status", "healthcheck", "doctor", "maintenance off", "maintenance status",
+    "config show", "config diff", "config check",
     "user list", "user add json-olga --invite", "user reset json-olga", "user disable json-olga",
     "user enable json-olga",
     "secrets list", "secrets rotate cursors", "queue list", "queue pause batched", "queue resume batched",
