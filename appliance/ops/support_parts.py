@@ -30,6 +30,7 @@ from appliance.errors import CannotStart, SettingError, with_mend
 from appliance.ops import budget_table, config, doctor, inside, pending, queues, status, support_logs
 from appliance.runtime import mongo
 from appliance.settings import HOME, Settings
+from appliance.stores import applied
 
 LOG_BYTES: Final = 512 * 1024
 """Of each program, the last part."""
@@ -249,9 +250,8 @@ def _database(here: Here) -> Files:
             }
             for name in names
         }
-        migrated = (
-            [row["_id"] for row in db["migrations"].find({}, {"_id": 1})] if "migrations" in names else []
-        )
+        level = db[applied.COLLECTION].find_one({"_id": "level"}) or {}
+        migrated = [f"{step['number']} {step['name']}" for step in level.get("applied", ())]
         version = client.server_info().get("version")
     told = {"version": version, "collections": collections, "migrations": migrated}
     return {"database.json": as_json(told)}
