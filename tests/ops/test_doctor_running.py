@@ -29,12 +29,12 @@ from appliance.tls import record
 from tests.ops import test_doctor_stopped
 from tests.ops.fingerprints import fingerprint
 from tests.ops.planting import Row, judge, nothing
-from tests.running import Running
-from tests.runtime.servers import until
+from tests.running import Running, running
+from tests.runtime.servers import free_ports, until
 
 OF_OTHERS = {"logs", "run", "mongo", "redis", "prometheus"}
 """What the programs themselves write all the time."""
-COLLECTIONS = ("users", "forms", "responses", "audit", "webhooks", "dead_letters", "outbox", "lake_runs")
+COLLECTIONS = ("users", "forms", "responses", "audit", "webhooks", "dead_letters")
 Planting = Callable[["Place"], Iterator[None]]
 
 
@@ -56,6 +56,14 @@ class Place:
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(addresses.redis_url(self.appliance.settings))
+
+
+@pytest.fixture(scope="module")
+def appliance() -> Iterator[Running]:
+    """One of its own: what others do meanwhile would be found too."""
+    base = str(free_ports(len(addresses.INNER_PORTS)))
+    with running(APPLIANCE_MONITORING="on", APPLIANCE_PORT_BASE=base) as started:
+        yield started
 
 
 @pytest.fixture

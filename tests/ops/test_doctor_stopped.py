@@ -19,7 +19,7 @@ import pytest
 from appliance import settings
 from appliance.ops import checks, doctor
 from appliance.ops.checks import inside
-from appliance.ops.findings import CHECKS, Fault, Situation
+from appliance.ops.findings import CHECKS, Fault, Finding, Situation
 from tests.ops import stopped_faults as faults
 from tests.ops import stopped_place
 from tests.ops.command import appliance_command
@@ -196,6 +196,26 @@ def test_a_fault_that_is_not_there_is_not_found(place: Place) -> None:
     for planted in ROWS:
         with pytest.raises(AssertionError, match="one finding of"):
             judge(replace(planted, plant=nothing), place, lambda _: healthy, lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["written", "opened up", "aged"])
+def test_a_doctor_that_touches_anything_is_caught(place: Place, name: str) -> None:
+    """So that the rows say more than that they looked."""
+    path = place.paths.secrets / "redis_password"
+
+    def touching(place: Place) -> list[Finding]:
+        found = examine(place)
+        if name == "written":
+            path.write_text(path.read_text() + " ")
+        elif name == "opened up":
+            path.chmod(0o640 if path.stat().st_mode & 0o777 == 0o600 else 0o600)
+        else:
+            os.utime(path, (1, path.stat().st_mtime + 1))
+        return found
+
+    (planted,) = [row for row in ROWS if row.name == "forgotten_maintenance"]
+    with pytest.raises(AssertionError, match="doctor has touched something"):
+        judge(planted, place, touching, mark)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

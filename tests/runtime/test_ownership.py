@@ -18,7 +18,7 @@ from appliance.runtime import ownership, preflight
 from appliance.settings import HOME, Settings
 from tests.api.forms import publish, submit
 from tests.running import Running
-from tests.runtime.servers import operator_environ, temporary_data
+from tests.runtime.servers import operator_environ, temporary_data, until
 
 SOMEBODY = "www-data"
 """A user of every Debian, who owns nothing."""
@@ -183,9 +183,13 @@ def test_everything_runs_as_that_user(started: Running) -> None:
     # What root writes by a command, that user can read.
     from tests.ops.test_running import command
 
-    found = json.loads(command(started, "doctor", "--json").stdout)
-    with started.client(started.login()) as admin:  # the API looks as that user, and root sees no more
-        assert admin.get("/api/v1/system/doctor").json()["findings"] == found
+    def sees_the_same() -> bool:
+        """The API looks as that user, and root sees no more."""
+        with started.client(started.login()) as admin:
+            found = admin.get("/api/v1/system/doctor").json()["findings"]
+        return bool(found == json.loads(command(started, "doctor", "--json").stdout))
+
+    until(sees_the_same)
     assert command(started, "secrets", "rotate", "jwt").returncode == 0
     assert {path.stat().st_uid for path in started.paths.secrets.iterdir()} == {pwd.getpwnam(SOMEBODY).pw_uid}
     with started.client(started.login()) as admin:
