@@ -72,7 +72,7 @@ async def run(context: Context, told: Told = lambda done, total: None) -> Summar
                 return await _Run(context, lake, folder).work(told)
             except engine.Fault as fault:
                 why = str(fault).partition("\n")[0][:300]
-                raise OSError(f"DuckDB: {why}; next: ./scripts/appliance lake check") from fault
+                raise OSError(f"DuckDB: {why}; next: ./scripts/appliance lake verify") from fault
 
 
 class _Steps:

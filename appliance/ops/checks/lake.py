@@ -22,7 +22,7 @@ _REBUILD: Final = "./scripts/appliance lake rebuild, which has the next run make
 
 @check("lake", "the files of the analytics are whole and new")
 def lake(situation: Situation) -> Iterator[Fault]:
-    """Of each file the end is read, where it shows when it was cut off; `lake check` reads all bytes."""
+    """Of each file the end is read, where it shows when it was cut off; `lake verify` reads all bytes."""
     from appliance.analytics.lake import Lake
 
     folder = situation.paths.lake
