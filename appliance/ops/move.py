@@ -146,7 +146,7 @@ def copy(old: Path, new: Path) -> tuple[int, int]:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Folders before what is in them. Sockets, and links in `run/`, are left out: they mean nothing elsewhere.
+    """Folders before what is in them. Sockets and links of `run/` mean nothing elsewhere and are left out.
 
     Raises CannotStart for a link.
     """
