@@ -153,7 +153,7 @@ def _bytes(folder: Path) -> int:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Folders before what is in them. Without sockets, and links in `run/`, which mean nothing elsewhere.
+    """Folders before what is in them. Sockets and links of `run/` mean nothing elsewhere and are left out.
 
     Raises CannotStart for a link.
     """
