@@ -107,9 +107,11 @@ def silence(
     until: dt.datetime,
     comment: str,
     known: str | None = None,
+    since: dt.datetime | None = None,
 ) -> str:
-    """Keep quiet exactly what has these labels; the silence's id, which is `known` if that was prolonged.
+    """Keep quiet exactly what has these labels; the silence's id.
 
+    It is that of `known` if that holds `since` then and is prolonged; else it takes the place of `known`.
     Raises Away.
     """
     matchers = [
@@ -118,7 +120,7 @@ def silence(
     body = {
         **({"id": known} if known else {}),
         "matchers": matchers,
-        "startsAt": rfc3339(dt.datetime.now(dt.UTC)),
+        "startsAt": rfc3339(since or dt.datetime.now(dt.UTC)),
         "endsAt": rfc3339(until),
         "createdBy": USER,
         "comment": comment,

@@ -222,9 +222,10 @@ async def _loud(
         await _ask(alertmanager.end_silence, context.settings, row["silence_id"])
     if row["state"] == "resolved":
         await _ask(alertmanager.post, context.settings, [over(row)])
-        fields = {"open": None}
 
     def decide(now: Document) -> Document:
+        if now["state"] == "resolved":
+            return {"silence_id": None, "open": None}  # also if it came to its end just now
         return {**fields, "silence_id": None}
 
     return shape(await inbox.change(context.db, row["_id"], decide, step, _deed(caller, row, step)))

@@ -89,9 +89,9 @@ class _Round:
         if known is not None and known.endsAt - self._now >= at_least:
             self._asked.add(known.id)
             return 0
-        made = await self._ask(
-            alertmanager.silence, row["labels"], until, service.comment(row), known.id if known else None
-        )
+        replaced = (known.id, known.startsAt) if known else (None, None)
+        about = row["labels"], until, service.comment(row)
+        made = await self._ask(alertmanager.silence, *about, *replaced)
         self._asked.add(made)
         if made != row["silence_id"]:
             await inbox.change(self._context.db, row["_id"], _unless_over({"silence_id": made}), None)

@@ -250,7 +250,7 @@ def test_a_silence_that_alertmanager_lost_is_made_again(appliance: Running, cast
     assert made.id != lost.id and is_quiet(appliance, row["name"])
     settle(appliance, dt.timedelta(minutes=20))
     (prolonged,) = silences(appliance, row)
-    assert prolonged.endsAt > made.endsAt
+    assert prolonged.endsAt > made.endsAt and prolonged.id == made.id
 
 
 def test_a_silence_that_no_row_asks_for_ends(appliance: Running, cast: People) -> None:
