@@ -120,10 +120,16 @@ def test_it_fires_and_does_not(name: str, tmp_path: Path) -> None:
 
 
 def by_cost(name: str) -> Iterator[list[Case]]:
-    """The alert's short cases together, then one long one after the other."""
+    """The alert's short cases together, then one long one after the other, the longest last."""
     short = [case for case in CASES if case.alert == name and not case.is_long]
     yield from ([short] if short else [])
-    yield from ([case] for case in CASES if case.alert == name and case.is_long)
+    long = [case for case in CASES if case.alert == name and case.is_long]
+    yield from ([case] for case in sorted(long, key=last_look))
+
+
+def last_look(case: Case) -> int:
+    """In minutes."""
+    return max(int(at.removesuffix("m")) for at in (*case.quiet, *case.fires))
 
 
 def wrong() -> Iterator[tuple[tuple[str, ...], str, Rule]]:
