@@ -4,6 +4,7 @@ that really starts and stops the appliance.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -123,6 +124,11 @@ class Machine:
         child = self.begin(*words)
         told, _ = child.communicate(timeout=400)
         return child.returncode, told
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/readyz", trust_env=False, timeout=5).status_code == 200
+        return False
 
     def responses(self) -> int:
         with httpx.Client(base_url=self.url, trust_env=False, timeout=30) as client:
