@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import resource
@@ -10,16 +11,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 
-from appliance import addresses, courses, settings
+from appliance import addresses, alertmanager, courses, settings
 from appliance.backups import book
-from appliance.clock import new_id, utc_now
+from appliance.clock import new_id, rfc3339, utc_now
 from appliance.ops import doctor, supervisor
 from appliance.ops.checks import CHECKS, programs
 from appliance.ops.findings import Finding, Situation
@@ -28,8 +28,8 @@ from appliance.stores import webhooks
 from appliance.tls import record
 from tests.ops import test_doctor_stopped
 from tests.ops.fingerprints import fingerprint
-from tests.ops.planting import Row, judge, nothing
-from tests.running import Running, running
+from tests.ops.planting import Row, judge, nothing, planting
+from tests.running import Running, running, unique
 from tests.runtime.servers import free_ports, until
 
 OF_OTHERS = {"logs", "run", "mongo", "redis", "prometheus"}
@@ -250,7 +250,7 @@ def row(
 ) -> Row[Place]:
     return Row(
         name or plant.__name__,
-        contextmanager(plant),
+        planting(plant),
         check,
         severity,  # type: ignore[arg-type] # one of the three
         words,
@@ -360,10 +360,33 @@ def test_a_door_that_others_reach_is_told(place: Place) -> None:
     assert f"redis (process {os.getpid()}) listens on 0.0.0.0 port {port}" in told.meaning
 
 
+def test_an_alert_that_nobody_knows_of_is_told(place: Place) -> None:
+    held, name = place.appliance.settings, unique("Planted")
+    now = utc_now()
+    alert = {
+        "labels": {"alertname": name, "severity": "warning"},
+        "annotations": {"summary": "it is", "next": "nothing"},
+        "startsAt": rfc3339(now),
+    }
+
+    def told() -> str:
+        return " ".join(each.meaning for each in examine(place) if each.check == "firing")
+
+    alertmanager.post(held, [alert])
+    until(lambda: name in told(), 20, "doctor tells it")
+    until_known = now + dt.timedelta(minutes=10)
+    silence = alertmanager.silence(held, alert["labels"], until_known, "somebody knows")  # type: ignore[arg-type]
+    until(lambda: name not in told(), 20, "somebody knows of it")
+    alertmanager.end_silence(held, silence)
+    alertmanager.post(held, [{**alert, "endsAt": rfc3339(utc_now())}])
+
+
 def test_every_check_has_a_fault_that_it_finds() -> None:
     planted = {row.check for row in ROWS} | {row.check for row in test_doctor_stopped.ROWS}
     elsewhere = {
         "supervisor": "of each that is stopped",
+        "firing": "above",
+        "upgrade": "tests/upgrade/test_doctor.py",
         "user": "of all that root starts, as most tests do; tests/runtime/test_ownership.py",
         "readiness": "follows from a Redis that is frozen",
         "restarts": "above",

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from appliance.ops.findings import CHECKS, Fault, Finding, Situation
 from tests.ops import stopped_faults as faults
 from tests.ops import stopped_place
 from tests.ops.command import appliance_command
-from tests.ops.planting import Row, judge, nothing
+from tests.ops.planting import Row, judge, nothing, planting
 from tests.ops.stopped_place import Place, Planting, examine, mark
 from tests.runtime.servers import temporary_data
 
@@ -38,7 +37,7 @@ def row(
 ) -> Row[Place]:
     return Row(
         plant.__name__,
-        contextmanager(plant),
+        planting(plant),
         check,
         severity,  # type: ignore[arg-type] # one of the three
         words,
@@ -280,7 +279,7 @@ def test_a_limit_of_this_very_terminal_is_named_by_the_command_itself(place: Pla
 
 
 def test_a_restore_that_goes_on_is_not_one_that_was_cut_short(place: Place) -> None:
-    with contextmanager(faults.a_draft_beside)(place):
+    with planting(faults.a_draft_beside)(place):
         descriptor = os.open(place.data.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
