@@ -51,7 +51,7 @@ async def settle(context: Context) -> None:
     """At a start: the account tells how far a rotation came that was cut short."""
     path = Paths(context.settings.data).admin_password
     user = await users.find_by_name(context.db, ADMIN)
-    if user is None:
+    if user is None and await users.was_erased(context.db):
         forget(context)
     if user is None or not _next(path).exists():
         return

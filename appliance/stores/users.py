@@ -163,6 +163,11 @@ async def check_erasable(db: Database, session: Session, user_id: str) -> None:
         await keep_an_admin(db, session, user_id)
 
 
+async def was_erased(db: Database) -> bool:
+    """Whether any account was."""
+    return await db.users.find_one({"erased_at": {"$exists": True}}, {"_id": 1}) is not None
+
+
 async def has_admin(db: Database) -> bool:
     """An active one."""
     admins = await db.users.find({"roles": "admin"}, {"status": 1}).to_list()
