@@ -79,6 +79,7 @@ class Paths:
         self.jwt_keys = self.secrets / "jwt_keys.json"
         self.webhook_key = self.secrets / "webhook_key"
         self.cursor_key = self.secrets / "cursor_key"
+        self.subject_key = self.secrets / "subject_key"
         self.seen = self.secrets / "seen.json"
         self.admin_password = self.secrets / "admin_password"
         self.backup_key = self.secrets / "backup_key"

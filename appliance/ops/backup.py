@@ -182,7 +182,8 @@ def restore(
             raise CannotStart(f"nothing was changed: {fault}") from None
     if as_json:
         before = str(done.before) if done.before else None
-        print(json.dumps({"data": str(data), "before": before, "erased_anew": done.erased}, indent=2))
+        shown = {"data": str(data), "before": before, "erased_anew": done.erased.responses}
+        print(json.dumps(shown | {"without_admin": done.erased.is_without_admin}, indent=2))
     else:
         _tell_restored(asked, done)
     return 0
@@ -207,14 +208,19 @@ def _tell_restored(asked: Settings, done: Restored) -> None:
     data = asked.data
     outside = "" if asked.mongodb_uri is None else ", and so is the database of MONGODB_URI"
     print(f"{data} is what was backed up{outside}")
-    if done.erased:
-        print(f"responses in it that were erased since, and now again: {done.erased}")
+    if done.erased.responses:
+        print(f"responses in it that were erased since, and now again: {done.erased.responses}")
     if done.before is not None:
         print(f"what was there before is {done.before}; when all is well, remove it: rm -r {done.before}")
     if (data / backup_making.SETTINGS).is_file():
         print(f"the settings of then are {data / backup_making.SETTINGS}; .env was left as it is")
     named = f"APPLIANCE_DATA={shlex.quote(str(data))} " if "APPLIANCE_DATA" in os.environ else ""
     print(f"next: {named}./scripts/up")
+    if done.erased.is_without_admin:
+        print(
+            "its only admin was erased since, and now again, so nobody can sign in as one;"
+            f" then: {named}./scripts/appliance user add NAME --role admin"
+        )
 
 
 def show_key(*, as_json: bool) -> int:

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
 
 def find(wanted: Wanted, *, as_json: bool, quiet: bool) -> int:
-    """Wait until it was looked for; 1 when it names no person. Raises CannotStart."""
+    """Wait until it was looked for; 1 when it names no person, or failed for good. Raises CannotStart."""
     if not (wanted.user or wanted.answer or wanted.response_ids):
         raise CannotStart("nobody is asked for; next: --user NAME, --answer or --response ID")
     text = _read_answer() if wanted.answer else None
@@ -50,6 +50,8 @@ def find(wanted: Wanted, *, as_json: bool, quiet: bool) -> int:
     if found.state == "found" and not as_json:
         print(f"\nto read it out: ./scripts/appliance erase export {found.erasure_id}")
         print(f"to erase it:    ./scripts/appliance erase run {found.erasure_id}")
+    if found.state == "failed":
+        print("next: ask again, by the same command", file=sys.stderr)
     return 0 if found.state == "found" else 1
 
 
@@ -60,12 +62,17 @@ def export(erasure_id: str) -> int:
 
 
 def run(erasure_id: str, *, sure: bool, as_json: bool, quiet: bool) -> int:
-    """Wait until it is erased. Raises CannotStart."""
+    """Wait until it is erased; 1 when that failed for good. Raises CannotStart."""
     if not sure and (as_json or not _confirmed("Erase what was found, for good?")):
         raise CannotStart("nothing was erased; to do it without being asked: --yes")
     told = progress.of("responses erased", quiet=quiet)
-    _tell(inside.run(lambda context: _run(context, erasure_id, told)), as_json=as_json)
-    return 0
+    done = inside.run(lambda context: _run(context, erasure_id, told))
+    _tell(done, as_json=as_json)
+    if done.state == "failed":
+        print(
+            f"not erased, or not all of it; next: ./scripts/appliance erase run {erasure_id}", file=sys.stderr
+        )
+    return 0 if done.state == "erased" else 1
 
 
 def show(*, as_json: bool) -> int:

@@ -38,7 +38,7 @@ from appliance.ops.restore_target import Target
 from appliance.ops.table import size
 from appliance.runtime import folders, mongo, swapping
 from appliance.services import backup_making, backups, erasure_records
-from appliance.services.erasure_records import Record
+from appliance.services.erasure_records import Applied, Record
 from appliance.settings import Settings
 from appliance.stores import applied, dumps
 from appliance.stores import mongo as stores_mongo
@@ -60,15 +60,14 @@ class Source(NamedTuple):
 
 class Built(NamedTuple):
     manifest: Any
-    erased: int
-    """Responses that were erased anew."""
+    erased: Applied
 
 
 class Restored(NamedTuple):
     before: Path | None
     """Where what was there before is now."""
-    erased: int
-    """Responses that were erased anew."""
+    erased: Applied
+    """Anew."""
 
 
 def restore(
@@ -92,7 +91,7 @@ def restore(
 
 
 def _restore_beside(settings: Settings, source: Source, target: Target | None) -> Restored:
-    data, gone = settings.data, 0
+    data = settings.data
     draft = data.with_name(f".{data.name}.restoring")
     _finish(data, draft)
     try:
@@ -254,7 +253,7 @@ def build(
         if wrong := dumps.differing(db, wanted) if target is None else target.differing(wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
         _check_level(scratch, db)
-        gone = asyncio.run(_erase_anew(scratch, records)) if records else 0
+        gone = asyncio.run(_erase_anew(scratch, records))
     if differing := _differing_files(folder, manifest):
         raise Damaged(f"after it was restored, {differing[0]} is not what was backed up")
     for record in records:
@@ -282,7 +281,7 @@ def _check_level(scratch: Settings, db: Database[Any]) -> None:
     levels.note(scratch, level)
 
 
-async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> int:
+async def _erase_anew(scratch: Settings, records: Sequence[Record]) -> Applied:
     async with stores_mongo.connect(scratch) as client:
         return await erasure_records.apply(stores_mongo.database(client), records)
 

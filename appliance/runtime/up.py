@@ -341,7 +341,8 @@ class Parent:
         if self.ready:
             password = self.paths.admin_password
             where = f"{front_url(self.settings)}/"
-            self.steps.say(f"ready after {self.steps.shown:.1f} s: {where} admin password in {password}")
+            kept = f" admin password in {password}" if password.exists() else ""
+            self.steps.say(f"ready after {self.steps.shown:.1f} s: {where}{kept}")
             if self.paths.maintenance.exists():
                 tasks = ", and a drain has paused queues" if self.paths.drained.exists() else ""
                 self.steps.say(

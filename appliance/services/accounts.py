@@ -32,11 +32,14 @@ log = logs.get(__name__)
 
 
 async def ensure_admin(context: Context, settings: Settings) -> bool:
-    """Create the first account, with the password in secrets/admin_password; True when that was done now."""
-    password = addresses.read_line(Paths(settings.data).admin_password)
-    if await users.find_by_name(context.db, ADMIN) is not None:
+    """Create the first account, with the password in secrets/admin_password; True when that was done now.
+
+    Only where there was never any: one that was erased must not come back by the next start.
+    """
+    if await users.was_any(context.db):
         return False
-    return await users.ensure(context.db, ADMIN, await context.passwords.hash(password), ["admin"])
+    password = addresses.read_line(Paths(settings.data).admin_password)
+    return await users.ensure_first(context.db, ADMIN, await context.passwords.hash(password), ["admin"])
 
 
 async def login_verdict(context: Context, username: str, origin: str) -> Verdict:

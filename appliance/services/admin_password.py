@@ -51,6 +51,8 @@ async def settle(context: Context) -> None:
     """At a start: the account tells how far a rotation came that was cut short."""
     path = Paths(context.settings.data).admin_password
     user = await users.find_by_name(context.db, ADMIN)
+    if user is None and await users.was_erased(context.db):
+        forget(context)
     if user is None or not _next(path).exists():
         return
     with disk.only_one(path.parent) as alone:
@@ -60,6 +62,14 @@ async def settle(context: Context) -> None:
             disk.move_durably(_next(path), path)
         else:
             _next(path).unlink(missing_ok=True)
+
+
+def forget(context: Context) -> None:
+    """The account is not there any more: nothing is opened by it. Safe to repeat."""
+    path = Paths(context.settings.data).admin_password
+    _next(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    disk.sync_folder(path.parent)
 
 
 async def _opens(context: Context, user: Document, path: Path) -> bool:

@@ -52,6 +52,8 @@ class Context:
     tokens: Tokens
     passwords: Passwords
     cursors: Signer
+    subjects: Signer
+    """For fingerprints of erasures; its key is never replaced: they are kept for good."""
     sealer: Sealer
     egress: Egress
     gate: Gate
@@ -104,6 +106,7 @@ def open_context(settings: Settings) -> Context:
         tokens=Tokens(open_keyring(paths.jwt_keys, settings.secret_key), settings.token_hours),
         passwords=Passwords(),
         cursors=open_signer(paths.cursor_key),
+        subjects=open_signer(paths.subject_key),
         sealer=open_sealer(paths.webhook_key),
         egress=Egress(settings.egress_allow),
         gate=Gate(redis),

@@ -1,14 +1,14 @@
 """Looking for what is kept of a person, in all forms, deleted ones too.
 
 All is read, some 20,000 responses a second: index terms know neither comments, tables and panels, nor long
-answers, nor what an answer was before an edit. A window that cannot hold it is not even decoded.
+answers, nor what an answer was before an edit. What cannot hold it by its bytes is not even decoded.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final
 
 import bson
@@ -19,6 +19,7 @@ from appliance.clock import utc_now
 from appliance.domain import subject as subjects
 from appliance.queue.execution import Permanent
 from appliance.queue.run import Run
+from appliance.security.sealing import Broken
 from appliance.services import deadlines, erasures
 from appliance.services.context import Context
 from appliance.services.erasure_shapes import Subject
@@ -35,7 +36,8 @@ _IDS: Final = 100
 _FORMS: Final = 200
 
 Finds = dict[str, dict[str, list[str]]]
-"""By form: `responses` and `partials`, each their ids."""
+"""By form: `responses` and `partials`, each their ids; later `submitted`, of half-filled ones that some of
+these responses were before."""
 
 
 class _TooMany(Exception):
@@ -48,7 +50,11 @@ async def work(context: Context, run: Run) -> dict[str, int]:
     if row is None:
         raise Permanent("there is no such erasure")
     if row["state"] == "finding":
-        looking = _Looking(context, erasures.subject_of(context, row), row["form_id"], run)
+        try:
+            subject = erasures.subject_of(context, row)
+        except Broken:
+            raise Permanent("whom it asks for does not open by the keys of now") from None
+        looking = _Looking(context, subject, row["form_id"], run)
         try:
             await looking.everywhere()
         except _TooMany:
@@ -62,6 +68,8 @@ async def work(context: Context, run: Run) -> dict[str, int]:
             else:
                 await rows_of.settle(context.db, run.id, "found", finds=looking.finds, **how)
         row = await rows_of.get(context.db, run.id)
+    if row["state"] == "failed":
+        raise Permanent("it has failed before; ask again")
     found = row.get("found", [])
     return {"responses": sum(each["responses"] for each in found), "forms": len(found)}
 
@@ -115,10 +123,9 @@ class _Looking:
         reading = windows(self._context.db, form_id, None, Span(1, seq), deadlines.start)
         async with contextlib.aclosing(reading):
             async for batch, _ in reading:
-                if self._may_hold(batch):
-                    for row in bson.decode_all(batch, AWARE):
-                        if self._fits(row):
-                            self._take(form_id, row["_id"])
+                for raw in _documents(batch) if self._may_hold(batch) else ():
+                    if self._may_hold(raw) and self._fits(row := bson.decode(raw, AWARE)):
+                        self._take(form_id, row["_id"])
 
     def _fits(self, row: Document) -> bool:
         if self._user is not None and row["submitter"] == self._user:
@@ -164,14 +171,29 @@ class _Looking:
 
 def _sieve(user: str | None, answer: str | None) -> Callable[[bytes], bool]:
     """Whether raw documents may hold it: by their bytes, where those can tell. Numbers are no text there, and
-    only ASCII has its case changed byte by byte.
+    only ASCII has its case changed byte by byte; it may be written by other characters too.
     """
     needles: list[bytes] = [] if user is None else [user.encode()]
     if answer is not None:
         if not answer.isascii() or _is_number(answer):
             return lambda batch: True
         needles.append(answer.encode())
-    return lambda batch: _any_in(needles, batch.lower()) or _any_in(needles, batch)
+
+    def may_hold(raw: bytes) -> bool:
+        if _any_in(needles, raw.lower()) or _any_in(needles, raw):
+            return True
+        return answer is not None and subjects.may_hide_ascii(raw)
+
+    return may_hold
+
+
+def _documents(batch: bytes) -> Iterator[bytes]:
+    """Each begins with its length."""
+    first = 0
+    while first < len(batch):
+        end = first + int.from_bytes(batch[first : first + 4], "little")
+        yield batch[first:end]
+        first = end
 
 
 def _any_in(needles: Iterable[bytes], batch: bytes) -> bool:

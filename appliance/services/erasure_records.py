@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -56,10 +56,22 @@ def read_all(folder: Path) -> list[Record]:
     return sorted(found, key=lambda one: one.erasure_id)
 
 
-async def apply(db: Database, records: Sequence[Record]) -> int:
-    """Erase anew, in a database that nobody else uses: how many responses that was."""
+def remove(folder: Path, erasure_id: str) -> None:
+    """Of one by which nothing was erased."""
+    (folder / f"{erasure_id}{_ENDING}").unlink(missing_ok=True)
+    disk.sync_folder(folder)
+
+
+class Applied(NamedTuple):
+    responses: int
+    is_without_admin: bool
+    """The accounts that were erased were the only active admins."""
+
+
+async def apply(db: Database, records: Sequence[Record]) -> Applied:
+    """Erase anew, in a database that nobody else uses."""
     if not records:
-        return 0
+        return Applied(0, is_without_admin=False)
     await mongo.prepare(db)
     await reservations.settle_abandoned(db, utc_now() + 2 * reservations.ABANDONED)  # nobody writes any more
     gone = 0
@@ -67,12 +79,13 @@ async def apply(db: Database, records: Sequence[Record]) -> int:
         why = Why("erasure", one.about["confirmed_by"], one.erasure_id)
         for form_id, finds in one.finds.items():
             gone += await _purge(db, form_id, finds["responses"], why)
-            for partial_id in finds["partials"]:
+            for partial_id in (*finds["partials"], *finds.get("submitted", ())):
                 await partials.end(db, partial_id, "withdrawn", utc_now())
         if one.user_id is not None:
-            await users.erase(db, one.user_id, one.about["confirmed_by"])
+            await users.erase(db, one.user_id, one.about["confirmed_by"], even_last=True)
         await erasures.put(db, _row(one))
-    return gone
+    has_erased = any(one.user_id is not None for one in records)
+    return Applied(gone, is_without_admin=has_erased and not await users.has_admin(db))
 
 
 async def _purge(db: Database, form_id: str, ids: list[str], why: Why) -> int:

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 By = Literal["user_id", "answer", "response_ids"]
-State = Literal["finding", "found", "counted", "refused", "erasing", "erased", "expired"]
+State = Literal["finding", "found", "counted", "refused", "erasing", "erased", "expired", "failed"]
 
 
 class Subject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -24,8 +24,8 @@ class Subject(Struct, forbid_unknown_fields=True, kw_only=True):
             Meta(
                 min_length=3,
                 max_length=200,
-                description="An answer that is just this, to any question, in any version; spaces around it "
-                "and case do not count. An address, a telephone number",
+                description="An answer that is just this, to any question, in any version; spaces around it, "
+                "case and ways of writing the same letter do not count. An address, a telephone number",
             ),
         ]
         | UnsetType

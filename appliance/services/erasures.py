@@ -8,9 +8,10 @@ asking again.
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from appliance.clock import new_id, rfc3339, utc_now
+from appliance.domain import subject as subjects
 from appliance.errors import Conflict, FieldError, Invalid
 from appliance.queue.scripts import Job
 from appliance.services import background, repeats
@@ -22,8 +23,7 @@ from appliance.stores import audit, erasures, idempotency, users
 from appliance.stores.mongo import Document
 from appliance.stores.transactions import Session
 
-FIND = "find_subject"
-ERASE = "erase_subject"
+FIND, ERASE = erasures.FIND, erasures.ERASE
 _FIELDS: tuple[By, ...] = ("user_id", "answer", "response_ids")
 
 
@@ -42,6 +42,9 @@ async def start(
     if not by:
         fault = FieldError("/subject", "needs one of user_id, answer, response_ids")
         raise Invalid("Nobody is asked for.", errors=[fault])
+    if isinstance(asked.subject.answer, str) and not subjects.spelled(asked.subject.answer):
+        fault = FieldError("/subject/answer", "has nothing but spaces")
+        raise Invalid("Nobody is asked for.", errors=[fault])
     if asked.account and "user_id" not in by:
         fault = FieldError("/account", "needs subject.user_id, the account to erase")
         raise Invalid("No account is named.", errors=[fault])
@@ -55,10 +58,10 @@ async def start(
         "dry_run": asked.dry_run,
         "account": asked.account,
         "by": by,
-        "fingerprint": context.cursors.derive("erasure", plain),
+        "fingerprint": context.subjects.derive("erasure", _spelled(asked.subject)),
         "form_id": None if asked.form_id is UNSET else asked.form_id,
         "user_id": asked.subject.user_id if asked.account else None,
-        "subject": context.sealer.seal(_name(job.id), plain),
+        "subject": context.sealer.seal(sealed_as(job.id), plain),
         "actor": actor,
         "asked_at": utc_now(),
     }
@@ -77,11 +80,17 @@ async def start(
 
 def subject_of(context: Context, row: Document) -> Subject:
     """Whom it asks for, as long as that is not known yet. Raises security.sealing.Broken."""
-    return msgspec.json.decode(context.sealer.open(_name(row["_id"]), row["subject"]), type=Subject)
+    return msgspec.json.decode(context.sealer.open(sealed_as(row["_id"]), row["subject"]), type=Subject)
 
 
-def _name(erasure_id: str) -> str:
+def sealed_as(erasure_id: str) -> str:
     return f"erasure:{erasure_id}"
+
+
+def _spelled(subject: Subject) -> str:
+    """The same for the same question, however it is written."""
+    answer = UNSET if subject.answer is UNSET else subjects.spelled(subject.answer)
+    return msgspec.json.encode(structs.replace(subject, answer=answer), order="deterministic").decode()
 
 
 async def get(context: Context, erasure_id: str) -> Erasure:
@@ -96,16 +105,18 @@ async def newest(context: Context, cursor: str | None, limit: int) -> Erasures:
 
 
 async def confirm(context: Context, actor: str | None, erasure_id: str) -> Accepted:
-    """Have erased what was found. The same again gives the same task. Raises NotFound, Conflict."""
+    """Have erased what was found. The same again gives the same task. Raises NotFound, Conflict, the latter
+    for the last active admin too.
+    """
     row = await erasures.get(context.db, erasure_id)
     if row["state"] == "erasing":
         return background.accepted(Job(row["task_id"], ERASE, {}))
-    if row["state"] != "found":
+    if row["state"] not in ("found", "failed") or "finds" not in row:
         raise Conflict(f"Only what was found can be erased; this one is {row['state']}.")
     job = Job(new_id(), ERASE, {"erasure_id": erasure_id}, owner=actor or "")
     total = sum(each["responses"] for each in row["found"])
     deed = audit.Entry(actor, "erasure.confirmed", erasure_id, {"responses": total})
-    await erasures.confirm(context.db, erasure_id, job, deed)
+    await erasures.confirm(context.db, erasure_id, row["user_id"], job, deed)
     return background.begin(context, job)
 
 

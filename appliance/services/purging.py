@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import msgspec
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from appliance import disk
+from appliance import disk, logs
 from appliance.addresses import Paths
 from appliance.queue import scripts
 from appliance.services import deadlines
@@ -30,6 +30,8 @@ _LONGEST_REST = 1.0
 _ANSWERS = "analytics:*"
 _PAGES = "cache:responses:*"
 """As `bodies` has them, for a minute."""
+
+log = logs.get(__name__)
 
 
 async def purge(
@@ -91,8 +93,8 @@ async def _forget_answers(context: Context, forms: set[str]) -> None:
 
 
 async def forget_exports(context: Context, form_id: str) -> bool:
-    """Away with all downloads of a form: they hold what was purged. Those that wait to be made will not.
-    False while one is being made, of this or another form: then again in a moment.
+    """Away with all downloads of a form, and reports of its imports: they hold what was purged. Those that
+    wait to be made will not. False while one is being made, of this or another form: then again in a moment.
     """
     folder = Paths(context.settings.data).exports
     with disk.only_one(folder) as alone:
@@ -103,6 +105,22 @@ async def forget_exports(context: Context, form_id: str) -> bool:
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread((folder / row["_id"]).unlink)
             await exports.remove(context.db, row["_id"])
+    return True
+
+
+async def rewrite_redis(context: Context) -> bool:
+    """Have the log of the embedded Redis written anew, which else holds for long what was taken out. False
+    while it is being written already: that may have begun before. Raises RedisError, OSError.
+    """
+    if context.settings.redis_uri is not None:
+        return True  # another's, who sees to it
+    told = await context.redis.info("persistence")
+    if told["aof_rewrite_in_progress"]:
+        return False
+    try:
+        await context.redis.bgrewriteaof()
+    except ResponseError as fault:  # no memory for it, say; `doctor` tells, and it is shortened when it grew
+        log.warning("the log of Redis is not written anew", extra={"error": str(fault)[:200]})
     return True
 
 

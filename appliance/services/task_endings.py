@@ -12,7 +12,7 @@ from appliance.queue.redaction import last_line
 from appliance.queue.scripts import Job
 from appliance.services import task_news, webhook_deliveries, webhook_events
 from appliance.services.context import Context
-from appliance.stores import dead_letters, deliveries, outbox
+from appliance.stores import dead_letters, deliveries, erasures, outbox
 from appliance.stores.mongo import Document
 from appliance.stores.transactions import Session
 
@@ -48,9 +48,21 @@ async def _settle(context: Context, task_id: str, row: dict[str, str]) -> None:
         why = last_line(row.get("error", ""))
         await webhook_deliveries.end_untried(context, task_id, row["origin"], "failed", why)
     elif state == "failed":
+        await _end_erasure(context, task_id, row, last_line(row.get("error", "")))
         await _bury(context, _letter(task_id, row))
     elif state == "cancelled":
+        await _end_erasure(context, task_id, row, "its task was cancelled")
         await outbox.settle(context.db, None, task_id, row["origin"], "cancelled")
+
+
+async def _end_erasure(context: Context, task_id: str, row: dict[str, str], why: str) -> None:
+    """Whoever waits for it must be told that it will not come."""
+    task = row.get("name", "")
+    if task == erasures.FIND:
+        await erasures.fail(context.db, task_id, task, why)
+    elif task == erasures.ERASE:
+        erasure_id = status.arguments_of(row["arguments"]).get("erasure_id", "")
+        await erasures.fail(context.db, erasure_id, task, why)
 
 
 async def _bury(context: Context, letter: Document) -> None:

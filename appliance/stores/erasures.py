@@ -4,10 +4,13 @@
        │          └──nobody confirms it for a week──▶ expired
        └──▶ refused (it names more than one person), or counted (dry_run)
 
+    finding, erasing ──its task fails for good──▶ failed ──confirmed, where something was found──▶ erasing
+
 A row is `{_id, number, state, dry_run, account, user_id, by, fingerprint, form_id, actor, asked_at, found_at,
 confirmed_by, erased_at, found, error}`; `user_id` is that of an account that goes too, `fingerprint` a keyed
 hash of what was asked. That itself is in `subject`, sealed, only until it was looked for; what was found is
-in `finds`, as `{form_id: {responses: [ids], partials: [ids]}}`, until it is erased. `found` has its counts.
+in `finds`, as `{form_id: {responses: [ids], partials: [ids], submitted: [ids]}}`, until it is erased. `found`
+has its counts; `submitted` are the half-filled ones that these responses were before.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ from typing import Any, Final
 
 from appliance.errors import Conflict, NotFound
 from appliance.queue.scripts import Job
-from appliance.stores import audit, outbox, pages
+from appliance.stores import audit, outbox, pages, users
 from appliance.stores.mongo import Database, Document
 from appliance.stores.transactions import Session, last_number, next_number, together
 
+FIND: Final = "find_subject"
+ERASE: Final = "erase_subject"
 KEPT: Final = dt.timedelta(days=7)
 """How long what was found waits to be confirmed."""
 _NUMBER: Final = "erasures"
+_CONFIRMED: Final = ("erasing", "failed")
 _HIDDEN: Final[Document] = {"subject": 0, "finds": 0}
 
 
@@ -60,12 +66,18 @@ async def settle(db: Database, erasure_id: str, state: str, **fields: Any) -> No
     await db.erasures.update_one({"_id": erasure_id, "state": "finding"}, change)
 
 
-async def confirm(db: Database, erasure_id: str, job: Job, deed: audit.Entry) -> None:
-    """Promise that it is erased. Raises Conflict for one that is not waiting for that."""
+async def confirm(db: Database, erasure_id: str, account: str | None, job: Job, deed: audit.Entry) -> None:
+    """Promise that it is erased, with the account. Raises Conflict for one that is not waiting for that, and
+    for the last active admin.
+    """
 
     async def write(session: Session) -> None:
-        change = {"$set": {"state": "erasing", "confirmed_by": deed.actor, "task_id": job.id}}
-        done = await db.erasures.update_one({"_id": erasure_id, "state": "found"}, change, session=session)
+        if account is not None:
+            await users.check_erasable(db, session, account)
+        told = {"state": "erasing", "confirmed_by": deed.actor, "task_id": job.id}
+        query = {"_id": erasure_id, "state": {"$in": ["found", "failed"]}, "finds": {"$exists": True}}
+        change = {"$set": told, "$unset": {"error": ""}}
+        done = await db.erasures.update_one(query, change, session=session)
         if not done.matched_count:
             raise Conflict("Only what was found, and is not erased yet, can be erased.")
         await outbox.promise(db, session, job)
@@ -74,19 +86,45 @@ async def confirm(db: Database, erasure_id: str, job: Job, deed: audit.Entry) ->
     await together(db, write)
 
 
+async def note_finds(db: Database, erasure_id: str, finds: Document, found: list[Document]) -> None:
+    """What half-filled ones have become since. Safe to repeat."""
+    change = {"$set": {"finds": finds, "found": found}}
+    await db.erasures.update_one({"_id": erasure_id, "state": {"$in": [*_CONFIRMED]}}, change)
+
+
+async def fail(db: Database, erasure_id: str, task: str, why: str) -> None:
+    """Its task has failed for good, or was cancelled; what was found can be confirmed again. Repeatable."""
+    state = "finding" if task == FIND else "erasing"
+    change = {"$set": {"state": "failed", "error": why}, "$unset": {"subject": ""}}
+    await db.erasures.update_one({"_id": erasure_id, "state": state}, change)
+
+
 async def end(db: Database, erasure_id: str, at: dt.datetime) -> None:
     """Nothing is left of it. Safe to repeat."""
-    change = {"$set": {"state": "erased", "erased_at": at}, "$unset": {"finds": ""}}
-    await db.erasures.update_one({"_id": erasure_id, "state": "erasing"}, change)
+    change = {"$set": {"state": "erased", "erased_at": at}, "$unset": {"finds": "", "error": ""}}
+    await db.erasures.update_one({"_id": erasure_id, "state": {"$in": [*_CONFIRMED]}}, change)
+
+
+async def sealed(db: Database) -> list[Document]:
+    """Those that are looked for yet, with what was asked."""
+    rows = await db.erasures.find({"state": "finding"}, {"subject": 1}).to_list()
+    return [row for row in rows if "subject" in row]
+
+
+async def replace_sealed(db: Database, erasure_id: str, before: bytes, after: bytes) -> int:
+    """The same question, sealed anew; 0 where it was changed since."""
+    query = {"_id": erasure_id, "subject": before}
+    return (await db.erasures.update_one(query, {"$set": {"subject": after}})).modified_count
 
 
 async def expire(db: Database, now: dt.datetime) -> int:
     """Let go of what nobody has confirmed, and of what could not be looked for; of how many."""
-    query = {"state": {"$in": ["finding", "found"]}}
+    query = {"state": {"$in": ["finding", "found", "failed"]}}
     rows = await db.erasures.find(query, {"state": 1, "asked_at": 1, "found_at": 1}).to_list()
     old = [row for row in rows if (row.get("found_at") or row["asked_at"]) < now - KEPT]
     for row in old:
-        change = {"$set": {"state": "expired"}, "$unset": {"finds": "", "subject": ""}}
+        state = "failed" if row["state"] == "failed" else "expired"  # some of it may be gone
+        change = {"$set": {"state": state}, "$unset": {"finds": "", "subject": ""}}
         await db.erasures.update_one({"_id": row["_id"], "state": row["state"]}, change)
     return len(old)
 

@@ -50,10 +50,9 @@ async def find(db: Database, export_id: str) -> Document | None:
 
 
 async def of_form(db: Database, form_id: str) -> list[Document]:
-    """Those that are ready; no reports. There are some hundred at most in all."""
-    rows = await db.exports.find({}, {"form_id": 1, "wanted": 1, "state": 1}).to_list()
-    ready = [row for row in rows if "wanted" in row and row["state"] == "ready"]
-    return [row for row in ready if row["form_id"] == form_id]
+    """Those that are ready, reports too, which quote lines. There are some hundred at most in all."""
+    rows = await db.exports.find({}, {"form_id": 1, "state": 1}).to_list()
+    return [row for row in rows if row["state"] == "ready" and row["form_id"] == form_id]
 
 
 async def remove(db: Database, export_id: str) -> None:

@@ -82,6 +82,28 @@ async def insert(db: Database, session: Session, user: Document, actor: str | No
     return stored
 
 
+async def ensure_first(db: Database, username: str, password_hash: str, roles: list[str]) -> bool:
+    """Create the account where there was never any; True when that was done now. Safe for several at once."""
+    user = new(username, roles, password_hash)
+
+    async def write(session: Session) -> bool:
+        if await was_any(db, session):
+            return False
+        await insert(db, session, user, None)
+        return True
+
+    try:
+        return await together(db, write)
+    except DuplicateKeyError:
+        return False
+
+
+async def was_any(db: Database, session: Session | None = None) -> bool:
+    """Whether there ever was an account: the number that each takes stays when it is erased."""
+    row = await db.form_counters.find_one({"_id": _NUMBER}, session=session)
+    return row is not None or await db.users.find_one({}, {"_id": 1}, session=session) is not None
+
+
 async def ensure(db: Database, username: str, password_hash: str, roles: list[str]) -> bool:
     """Create the account unless the name exists; True when it was created now. Safe for several at once."""
     user = new(username, roles, password_hash)
@@ -101,16 +123,17 @@ async def change(db: Database, session: Session, user: Document, fields: Documen
     return done
 
 
-async def erase(db: Database, user_id: str, actor: str | None) -> None:
+async def erase(db: Database, user_id: str, actor: str | None, *, even_last: bool = False) -> None:
     """Of the account its id stays, for what it did is written under that. Nobody can sign in by it, its keys
-    and webhooks are gone. Safe to repeat. Raises Conflict for the last active admin.
+    and webhooks are gone. Safe to repeat. Raises Conflict for the last active admin, unless `even_last`.
     """
 
     async def write(session: Session) -> None:
         user = await db.users.find_one({"_id": user_id}, session=session)
         if user is None or user.get("erased_at") is not None:
             return
-        await keep_an_admin(db, session, user_id)
+        if not even_last:
+            await check_erasable(db, session, user_id)
         change = {
             "username": f"erased-{user_id}",
             "password_hash": None,
@@ -131,6 +154,24 @@ async def erase(db: Database, user_id: str, actor: str | None) -> None:
         await audit.record(db, session, audit.Entry(actor, "user.erased", user_id, {}))
 
     await together(db, write)
+
+
+async def check_erasable(db: Database, session: Session, user_id: str) -> None:
+    """Raises Conflict for the last active admin."""
+    user = await db.users.find_one({"_id": user_id}, session=session)
+    if user is not None and "admin" in user["roles"] and user["status"] == "active":
+        await keep_an_admin(db, session, user_id)
+
+
+async def was_erased(db: Database) -> bool:
+    """Whether any account was."""
+    return await db.users.find_one({"erased_at": {"$exists": True}}, {"_id": 1}) is not None
+
+
+async def has_admin(db: Database) -> bool:
+    """An active one."""
+    admins = await db.users.find({"roles": "admin"}, {"status": 1}).to_list()
+    return any(admin["status"] == "active" for admin in admins)
 
 
 async def note_login(db: Database, session: Session, user_id: str, at: dt.datetime) -> None:

@@ -13,10 +13,13 @@ from typing import Any
 from appliance.settings import HOME
 from tests import traces
 from tests.api.forms import publish, submit
-from tests.api.test_subjects import counts
+from tests.api.tasks import paused
+from tests.api.test_subjects import ask, counts, erase
+from tests.api.uploads import new_token
 from tests.ops.command import appliance_command
+from tests.people import People
 from tests.running import Running, running, unique
-from tests.runtime.servers import temporary_data
+from tests.runtime.servers import temporary_data, until
 
 
 def command(appliance: Running, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -94,6 +97,96 @@ def test_what_was_erased_stays_so_after_a_restore(tmp_path: Path) -> None:
                 _is_without(second, form_id, gone, kept, erasure_id, word, password=appliance.admin_password)
             finally:
                 second.stop()
+
+
+def test_a_backup_brings_neither_an_account_nor_what_was_half_filled_back(tmp_path: Path) -> None:
+    """Nor does the next start: its first admin is made once."""
+    with running() as appliance:
+        first, word = appliance.admin_password, unique("someone")
+        tokens = {"left": new_token(), "sent": new_token()}
+        with appliance.client(appliance.login()) as admin:
+            form_id = publish(admin, public=True)
+            path = f"/api/v1/forms/{form_id}"
+            for token in tokens.values():
+                half = admin.put(f"{path}/partial/{token}", json={"data": {"name": word}})
+                assert half.status_code == 201, half.text
+            made = appliance_command(
+                "backup", "create", "--json", data=appliance.paths.data, **appliance.environ
+            )
+            outside = tmp_path / "backup.age"
+            shutil.copyfile(json.loads(made.stdout)["path"], outside)
+            body = {"data": {"name": word}, "partial": tokens["sent"]}
+            assert admin.post(f"{path}/responses", json=body).status_code == 201
+            me = admin.get("/auth/me").json()["user_id"]
+            _add_admin(appliance, "second")
+        with appliance.client(appliance.login("second", PASSWORD)) as second:
+            found = ask(second, {"answer": word})
+            assert counts(found) == {form_id: (1, 1)}
+            erase(second, found)
+            erase(second, ask(second, {"user_id": me}, account=True))
+        assert not appliance.paths.admin_password.exists()
+        assert appliance.stop() == 0
+        appliance.start()
+        assert "admin password" not in appliance.log.read_text().splitlines()[-1]
+        assert not _can_sign_in(appliance, "admin", first) and not appliance.paths.admin_password.exists()
+        assert appliance.login("second", PASSWORD)
+
+        assert appliance.stop() == 0
+        restored = appliance_command(
+            "backup", "restore", str(outside), "--replace", data=appliance.paths.data, **appliance.environ
+        )
+        assert restored.returncode == 0, restored.stderr
+        assert "appliance user add NAME --role admin" in restored.stdout
+        appliance.start()
+        assert not _can_sign_in(appliance, "admin", first) and not _can_sign_in(appliance, "second", PASSWORD)
+        assert traces.of(appliance, word) == set()
+        with appliance.client() as nobody:
+            for token in tokens.values():
+                assert nobody.get(f"{path}/partial/{token}").status_code == 404
+        _add_admin(appliance, "third")
+        with appliance.client(appliance.login("third", PASSWORD)) as third:
+            erased = third.get(f"/api/v1/users/{me}").json()
+            assert (erased["username"], erased["status"]) == (f"erased-{me}", "disabled")
+            assert third.get(f"{path}/responses").json()["responses"] == []
+
+
+PASSWORD = "a long enough password"
+
+
+def _add_admin(appliance: Running, name: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), **appliance.environ}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "appliance", "user", "add", name, "--role", "admin"],
+        env=environ, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def _can_sign_in(appliance: Running, name: str, password: str) -> bool:
+    with appliance.client() as client:
+        answer = client.post("/auth/login", json={"username": name, "password": password})
+    return answer.status_code == 200
+
+
+def test_whoever_waits_is_told_that_it_failed(appliance: Running, cast: People) -> None:
+    form_id = publish(cast.alice)
+    word = unique("someone")
+    submit(cast.alice, form_id, name=word)
+    erasure = ask(cast.admin, {"answer": word})
+    one = f"/api/v1/subjects/{erasure['erasure_id']}"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), **appliance.environ}
+    with paused(cast.admin, "default"):
+        waiting = subprocess.Popen(
+            [sys.executable, "-P", "-m", "appliance", "erase", "run", erasure["erasure_id"], "--yes"],
+            env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        until(lambda: cast.admin.get(one).json()["state"] == "erasing", 30, "it is confirmed")
+        task = cast.admin.post(f"{one}/confirm").json()["task_id"]
+        assert cast.admin.delete(f"/api/v1/tasks/{task}").status_code == 204
+        out, errors = waiting.communicate(timeout=60)
+    assert waiting.returncode == 1 and "its task was cancelled" in out
+    assert f"appliance erase run {erasure['erasure_id']}" in errors
+    assert told(command(appliance, "run", erasure["erasure_id"], "--yes", "--json"))["state"] == "erased"
 
 
 def _is_without(
