@@ -60,7 +60,16 @@ def _course(situation: Situation, what: _What, noted: Book) -> Iterator[Fault]:
         rfc3339(course.succeeded_at) if course.succeeded_at else ""
     )
     told = last if course.succeeded_at else what.never
-    if backups.is_missing(situation.settings, what.kind, situation.now()):
+    now = situation.now()
+    if any(moment and backups.is_ahead(moment, now) for moment in (course.since, course.succeeded_at)):
+        moment = max(moment for moment in (course.since, course.succeeded_at) if moment)
+        yield (
+            "warning",
+            f"a {what.kind} was noted at {rfc3339(moment)}, which is yet to come: the clock was wrong then, or is"
+            " now; it does not count",
+            f"see: timedatectl status; when the clock is right: {what.command}",
+        )
+    if backups.is_missing(situation.settings, what.kind, now):
         yield "warning", f"{told}; two of its times have passed", f"{what.command}; see its errors"
     elif backups.cron_of(situation.settings, what.kind) is None and course.succeeded_at is None:
         yield "warning", f"{told}, and {what.setting} is empty", f"set it, or {what.command}"
@@ -83,5 +92,14 @@ def _archives(situation: Situation, noted: Book, folder: Path) -> Iterator[Fault
     if bad:
         told = f"these do not open, or could not be restored: {', '.join(bad)}"
         yield "error", told, f"{_CREATE}, then {_DRILL}; was secrets/backup_key replaced?"
+    now = situation.now()
+    ahead = [
+        row
+        for row in backups.rows(situation.settings)
+        if row.known and backups.is_ahead(row.known.made_at, now)
+    ]
+    if ahead:
+        told = f"made while the clock was ahead, and kept until that day comes: {', '.join(r.path.name for r in ahead)}"
+        yield "warning", told, f"{_CREATE}, then remove them by hand"
     if disk.is_one(folder, situation.paths.data):
         yield "ok", f"{folder} is on the disk of the data folder, and is lost with it", ""
