@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Mapping
 
 def kept(made: Mapping[str, dt.datetime], daily: int, weekly: int, zone: str, until: dt.datetime) -> set[str]:
     """Names out of `made`, which has them in the order of their making: the last one is always kept. Days and
-    weeks that have none do not count, so a pause removes nothing. Weeks begin on Mondays. One that is of after
-    `until` was made while the clock was wrong: it is kept besides, and takes no other one's place.
+    weeks that have none do not count, so a pause removes nothing. Weeks begin on Mondays. One after `until`
+    was made while the clock was wrong: it is kept besides, and takes no other one's place.
     """
     ahead = {name for name, moment in made.items() if moment > until}
     there = {

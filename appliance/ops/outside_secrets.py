@@ -51,6 +51,11 @@ def find(paths: Paths, name: str) -> Outside | None:
     return None
 
 
+def is_steady(name: str) -> bool:
+    """Whether it is the same when it is asked for again. Raises SettingError."""
+    return settings.find_texts()[name].text == settings.find_texts()[name].text
+
+
 def advice(found: Outside) -> str:
     """What to change where."""
     taken = (

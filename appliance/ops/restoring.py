@@ -28,11 +28,11 @@ from pyrage.x25519 import Identity
 
 from appliance import disk, levels
 from appliance.addresses import Paths
-from appliance.backups import archive, book
+from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
-from appliance.ops import database_alone, restore_target
+from appliance.ops import database_alone, owners, restore_target
 from appliance.ops.progress import Told
 from appliance.ops.restore_target import Target
 from appliance.ops.table import size
@@ -97,7 +97,8 @@ def _restore_beside(settings: Settings, source: Source, target: Target | None) -
     _finish(data, draft)
     try:
         gone = build(settings, source, draft, target=target).erased
-        _take_over(Paths(data).backups, Paths(draft).backups)
+        _take_over(Paths(data), Paths(draft))
+        owners.keep(data, draft)
         if data.exists():
             disk.exchange(draft, data)
         else:
@@ -143,7 +144,8 @@ def _restore_within(settings: Settings, source: Source, target: Target | None) -
     try:
         gone = build(settings, source, draft, target=target).erased
         (draft / _MARK).unlink()
-        _take_over(Paths(data).backups, Paths(draft).backups)
+        _take_over(Paths(data), Paths(draft))
+        owners.keep(data, draft)
         os.sync()  # each file and name of the draft
         swapping.begin(data, f"{utc_now():%Y-%m-%dT%H-%M-%SZ}")
         _taken(target)
@@ -156,6 +158,8 @@ def _restore_within(settings: Settings, source: Source, target: Target | None) -
     before = swapping.finish(data)
     if is_empty and before is not None:
         before.rmdir()
+    elif before is not None:
+        owners.keep_one(data, before)
     if target is not None:
         target.finish()
     return Restored(None if is_empty else before, gone)
@@ -185,17 +189,19 @@ def _alone(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take_over(own: Path, second: Path) -> None:
+def _take_over(there: Paths, draft: Paths) -> None:
     """The backups that there are stay at hand, under a second name of each, or copied from another disk; so
-    does what is known of them.
+    does what is known of them, and the keys that open them.
     """
+    keys.join(there.backup_key, draft.backup_key)
+    own, second = there.backups, draft.backups
     with contextlib.suppress(FileNotFoundError):
-        shutil.copyfile(own / book.FILE, second / book.FILE)
+        shutil.copyfile(own / book.FILE, second / book.FILE, follow_symlinks=False)
     for backup in own.glob(f"*{book.SUFFIX}"):
         try:
             (second / backup.name).hardlink_to(backup)
         except OSError:
-            shutil.copyfile(backup, second / backup.name)
+            shutil.copyfile(backup, second / backup.name, follow_symlinks=False)
     disk.sync_folder(second)
 
 

@@ -61,6 +61,22 @@ def test_one_run_a_tick_whoever_asks(appliance: Running, cast: People) -> None:
         until_status(cast.admin, f"cron:{entry.name}:{rfc3339(tick)}", "completed")
 
 
+def test_a_clock_that_was_ahead_ends_no_runs(appliance: Running, cast: People) -> None:
+    """For one that saw the clock be put right, and for one that has begun since."""
+    entry = Entry(unique("cron"), "0 3 * * *", "prune")
+
+    async def ask(context: Context) -> list[int]:
+        seeing, years = Cron([entry]), 1000 * DAY
+        found = [await seeing(context, lambda moment=moment: moment) for moment in (NOON, NOON + years)]
+        late = Cron([entry])
+        for moment in (NOON, NOON + DAY):
+            found += [await cron(context, lambda moment=moment: moment) for cron in (late, seeing)]
+        return found
+
+    with paused(cast.admin, "default"):
+        assert with_context(appliance, ask) == [0, 1, 0, 0, 1, 0]
+
+
 def test_a_promise_outlives_an_emptied_redis(appliance: Running, cast: People) -> None:
     entry = Entry(unique("cron"), "0 3 * * *", "prune")
 

@@ -61,14 +61,14 @@ def _course(situation: Situation, what: _What, noted: Book) -> Iterator[Fault]:
     )
     told = last if course.succeeded_at else what.never
     now = situation.now()
-    if any(moment and backups.is_ahead(moment, now) for moment in (course.since, course.succeeded_at)):
-        moment = max(moment for moment in (course.since, course.succeeded_at) if moment)
-        yield (
-            "warning",
-            f"a {what.kind} was noted at {rfc3339(moment)}, which is yet to come: the clock was wrong then, or is"
-            " now; it does not count",
-            f"see: timedatectl status; when the clock is right: {what.command}",
-        )
+    for moment in (course.since, course.succeeded_at):
+        if moment is not None and backups.is_ahead(moment, now):
+            told = (
+                f"noted for the {what.kind}s is {rfc3339(moment)}, which is yet to come, so it does not count"
+            )
+            mend = f"see: timedatectl status; when the clock is right: {what.command}"
+            yield "warning", f"{told}: the clock was wrong then, or is now", mend
+            break
     if backups.is_missing(situation.settings, what.kind, now):
         yield "warning", f"{told}; two of its times have passed", f"{what.command}; see its errors"
     elif backups.cron_of(situation.settings, what.kind) is None and course.succeeded_at is None:
@@ -92,14 +92,9 @@ def _archives(situation: Situation, noted: Book, folder: Path) -> Iterator[Fault
     if bad:
         told = f"these do not open, or could not be restored: {', '.join(bad)}"
         yield "error", told, f"{_CREATE}, then {_DRILL}; was secrets/backup_key replaced?"
-    now = situation.now()
-    ahead = [
-        row
-        for row in backups.rows(situation.settings)
-        if row.known and backups.is_ahead(row.known.made_at, now)
-    ]
-    if ahead:
-        told = f"made while the clock was ahead, and kept until that day comes: {', '.join(r.path.name for r in ahead)}"
-        yield "warning", told, f"{_CREATE}, then remove them by hand"
+    known = [(row.path.name, row.known) for row in backups.rows(situation.settings) if row.known]
+    if ahead := [each for each, row in known if backups.is_ahead(row.made_at, situation.now())]:
+        told = f"of days that are yet to come, since the clock was wrong: {', '.join(ahead)}"
+        yield "warning", told, f"timedatectl status; {_CREATE}; then remove them by hand"
     if disk.is_one(folder, situation.paths.data):
         yield "ok", f"{folder} is on the disk of the data folder, and is lost with it", ""
