@@ -307,10 +307,13 @@ def _differing_files(folder: Path, manifest: Any) -> list[str]:
     return [
         name
         for name, member in manifest["members"].items()
-        if not name.startswith(backup_making.COLLECTIONS) and _digest(folder / name) != member["sha256"]
+        if not name.startswith(backup_making.COLLECTIONS) and _find_digest(folder / name) != member["sha256"]
     ]
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _find_digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None  # the disk has lost it since

@@ -23,6 +23,7 @@ from appliance.settings import Settings
 NAMES = ("jwt", "cursors", "webhooks", "backup", "admin", "smtp", "database", "redis")
 ALL = "all"
 _SERVERS = ("database", "redis")
+_PLACES = ("MONGODB_URI", "REDIS_URL")
 _SETTING = {rotated: name for name, rotated in ROTATED_AS.items()}
 
 
@@ -32,16 +33,16 @@ def run(name: str) -> int:
     paths = Paths(chosen.data)
     if not paths.secrets.is_dir():
         raise CannotStart(f"{paths.secrets} is missing; run ./scripts/up, which creates it")
-    with disk.only_one(paths.secrets) as alone:
-        if not alone:
-            raise CannotStart("another rotation is under way; next: wait for its end")
-        try:
+    try:
+        with disk.only_one(paths.secrets) as alone:
+            if not alone:
+                raise CannotStart("another rotation is under way; next: wait for its end")
             try:
                 return _all(chosen) if name == ALL else _one(chosen, name)
             finally:
                 secret_ages.note(paths)
-        except OSError as fault:
-            raise CannotStart(_words(paths, fault, name)) from None
+    except OSError as fault:
+        raise CannotStart(_words(paths, fault, name)) from None
 
 
 def _words(paths: Paths, fault: OSError, name: str) -> str:
@@ -108,6 +109,9 @@ def _take(chosen: Settings, given: Outside) -> int:
     if still is not None and still.is_new:
         raise CannotStart(
             f"{given.name} names another place, not another password; next: restart the appliance"
+            if given.name in _PLACES
+            else f"{given.name} has changed once more meanwhile;"
+            f" next: ./scripts/appliance secrets rotate {ROTATED_AS[given.name]}"
         )
     print(f"{given.name}: the new value is used; now the old one may be taken away where it was given out")
     return 0
