@@ -16,6 +16,7 @@ import pytest
 from appliance.backups import archive, book, keys
 from appliance.backups.archive import MANIFEST, Damaged
 from appliance.ops import drilling, restoring
+from appliance.ops.progress import Told
 from appliance.services import backups
 from tests import disks
 from tests.ops.command import appliance_command
@@ -44,10 +45,9 @@ def _besides(appliance: Running) -> dict[str, str]:
 def planted(backup: Path, key: Path, path: Path, plant: Plant) -> Path:
     """The archive once more, whole as far as age and its hashes of members tell."""
     identity = keys.read(key)
-    members = []
+    members: list[tuple[str, bytes]] = []
     with archive.reading(backup, identity) as found:
-        for name, content in found:
-            members.append((name, content.read()))
+        members.extend((name, content.read()) for name, content in found)
     manifest = json.loads(dict(members)[MANIFEST])
     with archive.writing(path, identity.to_public(), reader=identity) as writer:
         for name, content in members:
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_as_it_was_is_found(
     identities, there = keys.read_all(appliance.paths.backup_key), _data(tmp_path)
     spoilt = []
 
-    def spoil(draft: Path) -> restoring.Told:
+    def spoil(draft: Path) -> Told:
         def told(done: int, total: int) -> None:
             path = draft / "secrets" / "cursor_key"
             if path.exists() and done == total:

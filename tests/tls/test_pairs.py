@@ -122,7 +122,7 @@ def test_a_pipe_that_nobody_writes_into_is_refused_at_once(
     chain, key = (pipe, key) if which == "certificate" else (chain, pipe)
     ask = "import sys, pathlib; from appliance.tls import pairs; pairs.read(*map(pathlib.Path, sys.argv[1:]))"
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME)}
-    call = [sys.executable, "-P", "-c", ask, chain, key]
+    call = [sys.executable, "-P", "-c", ask, str(chain), str(key)]
     told = subprocess.run(call, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert "BadPair" in told.stderr and "is no file but a pipe" in told.stderr and "; next: " in told.stderr
 
