@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from appliance import settings
+from appliance import settings, vault
 from appliance.addresses import Paths
 from appliance.ops import instance
 
@@ -53,7 +53,9 @@ def find(paths: Paths, name: str) -> Outside | None:
 
 def is_steady(name: str) -> bool:
     """Whether it is the same when it is asked for again. Raises SettingError."""
-    return settings.find_texts()[name].text == settings.find_texts()[name].text
+    before = settings.find_texts()[name].text
+    vault.forget()
+    return settings.find_texts()[name].text == before
 
 
 def advice(found: Outside) -> str:
