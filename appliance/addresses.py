@@ -51,6 +51,7 @@ class Paths:
         self.backups = self.data / "backups"
         self.upgrade = self.data / "upgrade"
         self.level = self.mongo / "level"
+        self.clock = self.data / "clock.json"
         self.logs = self.data / "logs"
         self.run = self.data / "run"
         self.pids = self.run / "pids"

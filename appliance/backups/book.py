@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from appliance import disk
+from appliance.clock import utc_now
 
 SUFFIX: Final = ".tar.zst.age"
 """Of the names of archives, which begin with `appliance-`."""
@@ -64,8 +65,8 @@ class Course(msgspec.Struct, omit_defaults=True):
         self.succeeded_at, self.archive, self.bytes = begun, archive, size
         self.responses, self.seconds, self.failures = responses, round(seconds, 1), 0
         self.failing_since = self.failed_at = self.error = self.failed_archive = None
-        if self.asked_at is not None and begun >= self.asked_at:
-            self.asked_at = None
+        if self.asked_at is not None and (begun >= self.asked_at or self.asked_at > utc_now()):
+            self.asked_at = None  # it was asked for before; or by a clock that was ahead
 
     def fail(self, now: dt.datetime, error: str, archive: str | None = None) -> None:
         self.failures, self.failed_at, self.error = self.failures + 1, now, error[:500]
@@ -77,7 +78,9 @@ class Book(msgspec.Struct):
     backup: Course = msgspec.field(default_factory=Course)
     drill: Course = msgspec.field(default_factory=Course)
     archives: dict[str, Archive] = msgspec.field(default_factory=dict)
-    """By name for those in `backups/`, which moves with the data folder, else by path."""
+    """By name for those in `backups/`, which moves with the data folder, else by path. In the order of their
+    making, so that which is the newest does not hang on the clock.
+    """
 
     def course(self, kind: Kind) -> Course:
         return self.backup if kind == "backup" else self.drill

@@ -39,6 +39,38 @@ def rotate(path: Path) -> None:
     disk.write_durably(path, _made() + path.read_text())
 
 
+def join(there: Path, restored: Path) -> None:
+    """The keys that were `there` go on opening what they wrote, beside those that came out of a backup: one
+    write, after which both files' are in `restored`. Raises OSError.
+
+    Which writes: that of a backup from before a rotation has been replaced, maybe since it leaked, so the
+    newer one goes on. A key that has nothing to do with the backup's has a copy elsewhere less surely than
+    that which has just opened it, and comes after.
+    """
+    try:
+        mine, out = _blocks(there), _blocks(restored)
+    except (OSError, CannotStart):
+        return  # none was there, or nothing that opens anything
+    if mine.keys() <= out.keys():
+        return
+    is_newer = next(iter(out)) in mine
+    joined = {**mine, **out} if is_newer else {**out, **mine}
+    disk.write_durably(restored, "".join(joined.values()))
+
+
+def _blocks(path: Path) -> dict[str, str]:
+    """By key, its lines with what is said above it. Raises OSError, CannotStart."""
+    text, found, above = path.read_text("utf-8", "replace"), dict[str, str](), ""
+    _parsed(text, path)
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            found.setdefault(line.strip(), f"{above}{line.strip()}\n")
+            above = ""
+        else:
+            above += f"{line}\n"
+    return found
+
+
 def _made() -> str:
     return f"# made {rfc3339(utc_now())}\n{pyrage.x25519.Identity.generate()}\n"
 

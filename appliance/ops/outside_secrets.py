@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from appliance import settings
+from appliance import settings, vault
 from appliance.addresses import Paths
 from appliance.ops import instance
 
@@ -49,6 +49,13 @@ def find(paths: Paths, name: str) -> Outside | None:
     if there is not None and there.text:
         return Outside(name, "the environment that ./scripts/up was started in", False, True)
     return None
+
+
+def is_steady(name: str) -> bool:
+    """Whether it is the same when it is asked for again. Raises SettingError."""
+    before = settings.find_texts()[name].text
+    vault.forget()
+    return settings.find_texts()[name].text == before
 
 
 def advice(found: Outside) -> str:

@@ -28,11 +28,11 @@ from pyrage.x25519 import Identity
 
 from appliance import disk, levels
 from appliance.addresses import Paths
-from appliance.backups import archive, book
+from appliance.backups import archive, book, keys
 from appliance.backups.archive import Damaged
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
-from appliance.ops import database_alone, restore_target
+from appliance.ops import database_alone, owners, restore_target
 from appliance.ops.progress import Told
 from appliance.ops.restore_target import Target
 from appliance.ops.table import size
@@ -96,7 +96,8 @@ def _restore_beside(settings: Settings, source: Source, target: Target | None) -
     _finish(data, draft)
     try:
         gone = build(settings, source, draft, target=target).erased
-        _take_over(Paths(data).backups, Paths(draft).backups)
+        _take_over(Paths(data), Paths(draft))
+        owners.keep(data, draft)
         if data.exists():
             disk.exchange(draft, data)
         else:
@@ -142,7 +143,8 @@ def _restore_within(settings: Settings, source: Source, target: Target | None) -
     try:
         gone = build(settings, source, draft, target=target).erased
         (draft / _MARK).unlink()
-        _take_over(Paths(data).backups, Paths(draft).backups)
+        _take_over(Paths(data), Paths(draft))
+        owners.keep(data, draft)
         os.sync()  # each file and name of the draft
         swapping.begin(data, f"{utc_now():%Y-%m-%dT%H-%M-%SZ}")
         _taken(target)
@@ -155,6 +157,8 @@ def _restore_within(settings: Settings, source: Source, target: Target | None) -
     before = swapping.finish(data)
     if is_empty and before is not None:
         before.rmdir()
+    elif before is not None:
+        owners.keep_one(data, before)
     if target is not None:
         target.finish()
     return Restored(None if is_empty else before, gone)
@@ -184,17 +188,19 @@ def _alone(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take_over(own: Path, second: Path) -> None:
+def _take_over(there: Paths, draft: Paths) -> None:
     """The backups that there are stay at hand, under a second name of each, or copied from another disk; so
-    does what is known of them.
+    does what is known of them, and the keys that open them.
     """
+    keys.join(there.backup_key, draft.backup_key)
+    own, second = there.backups, draft.backups
     with contextlib.suppress(FileNotFoundError):
-        shutil.copyfile(own / book.FILE, second / book.FILE)
+        shutil.copyfile(own / book.FILE, second / book.FILE, follow_symlinks=False)
     for backup in own.glob(f"*{book.SUFFIX}"):
         try:
             (second / backup.name).hardlink_to(backup)
         except OSError:
-            shutil.copyfile(backup, second / backup.name)
+            shutil.copyfile(backup, second / backup.name, follow_symlinks=False)
     disk.sync_folder(second)
 
 
@@ -300,10 +306,13 @@ def _differing_files(folder: Path, manifest: Any) -> list[str]:
     return [
         name
         for name, member in manifest["members"].items()
-        if not name.startswith(backup_making.COLLECTIONS) and _digest(folder / name) != member["sha256"]
+        if not name.startswith(backup_making.COLLECTIONS) and _find_digest(folder / name) != member["sha256"]
     ]
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _find_digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None  # the disk has lost it since

@@ -8,6 +8,7 @@ the next start.
 from __future__ import annotations
 
 import datetime as dt
+import errno
 
 from appliance import disk, secret_ages, secret_files, settings
 from appliance.addresses import Paths
@@ -22,6 +23,7 @@ from appliance.settings import Settings
 NAMES = ("jwt", "cursors", "webhooks", "backup", "admin", "smtp", "database", "redis")
 ALL = "all"
 _SERVERS = ("database", "redis")
+_PLACES = ("MONGODB_URI", "REDIS_URL")
 _SETTING = {rotated: name for name, rotated in ROTATED_AS.items()}
 
 
@@ -31,13 +33,27 @@ def run(name: str) -> int:
     paths = Paths(chosen.data)
     if not paths.secrets.is_dir():
         raise CannotStart(f"{paths.secrets} is missing; run ./scripts/up, which creates it")
-    with disk.only_one(paths.secrets) as alone:
-        if not alone:
-            raise CannotStart("another rotation is under way; next: wait for its end")
-        try:
-            return _all(chosen) if name == ALL else _one(chosen, name)
-        finally:
-            secret_ages.note(paths)
+    try:
+        with disk.only_one(paths.secrets) as alone:
+            if not alone:
+                raise CannotStart("another rotation is under way; next: wait for its end")
+            try:
+                return _all(chosen) if name == ALL else _one(chosen, name)
+            finally:
+                secret_ages.note(paths)
+    except OSError as fault:
+        raise CannotStart(_words(paths, fault, name)) from None
+
+
+def _words(paths: Paths, fault: OSError, name: str) -> str:
+    where = fault.filename2 or fault.filename or paths.secrets
+    mend = f"df -h '{paths.secrets}'; lsattr -d '{where}'; ls -la '{paths.secrets}'"
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        mend = f"make room: df -h '{paths.secrets}'"
+    return (
+        f"{where}: {fault.strerror or fault}; what was replaced before that stays so, and all that was in use"
+        f" still opens; next: {mend}; then: ./scripts/appliance secrets rotate {name}"
+    )
 
 
 def _one(chosen: Settings, name: str) -> int:
@@ -82,12 +98,20 @@ def _take(chosen: Settings, given: Outside) -> int:
         return 0
     if not given.is_new or given.from_environment:
         raise CannotStart(outside_secrets.advice(given))
+    if not outside_secrets.is_steady(given.name):
+        raise CannotStart(
+            f"{given.name}: {given.source} gives another value each time it is asked, and all programs need"
+            " the same; nothing was changed; next: have it print what is kept there"
+        )
     if status := reload.run():
         return status
     still = outside_secrets.find(Paths(chosen.data), given.name)
     if still is not None and still.is_new:
         raise CannotStart(
             f"{given.name} names another place, not another password; next: restart the appliance"
+            if given.name in _PLACES
+            else f"{given.name} has changed once more meanwhile;"
+            f" next: ./scripts/appliance secrets rotate {ROTATED_AS[given.name]}"
         )
     print(f"{given.name}: the new value is used; now the old one may be taken away where it was given out")
     return 0

@@ -2,12 +2,15 @@
 
     a new one beside (`.next`) ──▶ its hash in the account ──▶ the file takes its place
 
-Contract: killed in between, the next start or the next rotation ends it. Sessions of the account go on.
+Contract: killed in between, the scheduler ends it within seconds, or else the next start or rotation.
+Sessions of the account go on.
 """
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 
 from appliance import addresses, disk, secret_files
 from appliance.addresses import Paths
@@ -15,6 +18,9 @@ from appliance.services.accounts import ADMIN
 from appliance.services.context import Context
 from appliance.stores import audit, transactions, users
 from appliance.stores.mongo import Document
+
+PATIENCE: Final = 60.0
+"""Seconds after which the account surely has what a process that died had sent, or never will."""
 
 
 async def is_of_file(context: Context) -> bool:
@@ -47,21 +53,32 @@ async def rotate(context: Context) -> None:
     disk.move_durably(_next(path), path)
 
 
-async def settle(context: Context) -> None:
-    """At a start: the account tells how far a rotation came that was cut short."""
+async def settle(context: Context, *, patience: float = 0.0) -> int:
+    """The account tells how far a rotation came that was cut short; how many were ended. The new password
+    that the account does not have goes after so many seconds.
+    """
     path = Paths(context.settings.data).admin_password
-    user = await users.find_by_name(context.db, ADMIN)
-    if user is None and await users.was_erased(context.db):
-        forget(context)
-    if user is None or not _next(path).exists():
-        return
+    if not _next(path).exists():
+        return 0
     with disk.only_one(path.parent) as alone:
-        if not alone:
-            return  # it is being replaced at this moment, or looked at by another process
+        if not alone or not _next(path).exists():
+            return 0  # it is being replaced at this moment, or looked at by another process
+        user = await users.find_by_name(context.db, ADMIN)
+        if user is None:
+            return 0
         if await _opens(context, user, _next(path)):
             disk.move_durably(_next(path), path)
-        else:
+        elif abs(time.time() - _next(path).stat().st_mtime) >= patience:
             _next(path).unlink(missing_ok=True)
+        else:
+            return 0
+        return 1
+
+
+async def forget_erased(context: Context) -> None:
+    """At a start: an erasure of the first admin that was cut short before its file went."""
+    if await users.find_by_name(context.db, ADMIN) is None and await users.was_erased(context.db):
+        forget(context)
 
 
 def forget(context: Context) -> None:

@@ -65,8 +65,9 @@ def create(settings: Settings, folder: Path | None, told: Told) -> Made:
 
     def note(made: Made) -> None:
         with book.changing(own) as noted:
-            found = Archive(made.at, made.bytes, made.responses, utc_now())
-            noted.archives[book.name(own, made.path)] = found
+            name = book.name(own, made.path)
+            noted.archives.pop(name, None)  # it is the last one that was made
+            noted.archives[name] = Archive(made.at, made.bytes, made.responses, utc_now())
 
     made = make(settings, into, told, note)
     if into == backups.folder_of(settings):

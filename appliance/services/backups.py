@@ -30,6 +30,8 @@ AGAIN: Final[dict[Kind, dt.timedelta]] = {"backup": dt.timedelta(hours=1), "dril
 """After a failure it is tried again so much later, though its next time has not come."""
 _GRACE: Final = dt.timedelta(hours=6)
 """That one which is due may take before it counts as missing."""
+AHEAD: Final = dt.timedelta(hours=1)
+"""A moment that is later than now by more was noted by a clock that was wrong: it counts as never."""
 
 
 class Row(NamedTuple):
@@ -112,12 +114,12 @@ def rows(settings: Settings, folder: Path | None = None) -> list[Row]:
 
 
 def newest(settings: Settings) -> Path | None:
-    """Of those that were made here. Raises OSError."""
-    ours = [(row.known.made_at, row.path) for row in rows(settings) if _is_ours(row) and row.known]
-    return max(ours)[1] if ours else None
+    """Of those that were made here: the one that was made last, whatever its clock said. Raises OSError."""
+    ours = _ours(settings)
+    return ours[-1].path if ours else None
 
 
-def prune(settings: Settings) -> list[Path]:
+def prune(settings: Settings, now: dt.datetime | None = None) -> list[Path]:
     """Remove what is not kept, and say which. Raises Conflict, OSError.
 
     What was not made here, or is not what was made, or was found not to be whole (the key may be what is
@@ -125,12 +127,13 @@ def prune(settings: Settings) -> list[Path]:
     """
     paths = Paths(settings.data)
     with alone(paths):
-        ours = [row for row in rows(settings) if _is_ours(row)]
+        ours = _ours(settings)
         made = {row.path.name: row.known.made_at for row in ours if row.known and row.known.fault is None}
-        if not made or any(row.known and row.known.made_at > max(made.values()) for row in ours):
+        if not made or ours[-1].path.name not in made:
             return []
         daily, weekly = settings.backup_keep_daily, settings.backup_keep_weekly
-        kept = retention.kept(made, daily, weekly, settings.backup_time_zone)
+        until = (now or utc_now()) + AHEAD
+        kept = retention.kept(made, daily, weekly, settings.backup_time_zone, until)
         removed = [row.path for row in ours if row.path.name in made and row.path.name not in kept]
         for path in removed:
             path.unlink(missing_ok=True)
@@ -140,6 +143,14 @@ def prune(settings: Settings) -> list[Path]:
                 for path in removed:
                     noted.archives.pop(book.name(paths.backups, path), None)
         return removed
+
+
+def _ours(settings: Settings) -> list[Row]:
+    """Those that were made here, in the order of their making: the book's, which no clock changes."""
+    backups = Paths(settings.data).backups
+    order = {name: number for number, name in enumerate(book.read(backups).archives)}
+    found = [row for row in rows(settings) if _is_ours(row)]
+    return sorted(found, key=lambda row: order.get(book.name(backups, row.path), -1))
 
 
 def _is_ours(row: Row) -> bool:
@@ -158,10 +169,24 @@ def is_due(settings: Settings, kind: Kind, now: dt.datetime) -> bool:
         return True
     if cron is None or course.since is None or (kind == "drill" and not noted.archives):
         return False
-    tick = last_tick(cron, settings.backup_time_zone, now)
-    if tick <= max(course.since, course.succeeded_at or course.since):
+    tick, last = last_tick(cron, settings.backup_time_zone, now), _last(course, now)
+    if last is not None and tick <= last:
         return False
-    return course.failed_at is None or course.failed_at < tick or now - course.failed_at >= AGAIN[kind]
+    failed_at = course.failed_at
+    if failed_at is None or is_ahead(failed_at, now):
+        return True
+    return failed_at < tick or now - failed_at >= AGAIN[kind]
+
+
+def is_ahead(moment: dt.datetime, now: dt.datetime) -> bool:
+    """It was noted while the clock was wrong; or it is wrong now."""
+    return moment > now + AHEAD
+
+
+def _last(course: book.Course, now: dt.datetime) -> dt.datetime | None:
+    """Since when the next one is waited for; None when nothing is known that has passed."""
+    known = (moment for moment in (course.since, course.succeeded_at) if moment is not None)
+    return max((moment for moment in known if not is_ahead(moment, now)), default=None)
 
 
 def ask(settings: Settings, kind: Kind, now: dt.datetime) -> dt.datetime:
@@ -179,9 +204,10 @@ def is_missing(settings: Settings, kind: Kind, now: dt.datetime) -> bool:
     course, cron = book.read(Paths(settings.data).backups).course(kind), cron_of(settings, kind)
     if cron is None or course.since is None:
         return False
-    last = last_tick(cron, settings.backup_time_zone, now - _GRACE)
-    before = last_tick(cron, settings.backup_time_zone, last - dt.timedelta(seconds=1))
-    return max(course.since, course.succeeded_at or course.since) < before
+    tick = last_tick(cron, settings.backup_time_zone, now - _GRACE)
+    before = last_tick(cron, settings.backup_time_zone, tick - dt.timedelta(seconds=1))
+    last = _last(course, now)
+    return last is None or last < before
 
 
 def look_after(settings: Settings, now: dt.datetime) -> None:
@@ -189,7 +215,8 @@ def look_after(settings: Settings, now: dt.datetime) -> None:
     paths = Paths(settings.data)
     with book.changing(paths.backups) as noted:
         for course in (noted.backup, noted.drill):
-            course.since = course.since or now
+            if course.since is None or is_ahead(course.since, now):
+                course.since = now
     try:
         with alone(paths):
             sweep(paths, folder_of(settings))

@@ -64,7 +64,7 @@ class Doing:
         return 1
 
     async def _ask_on_time(self, context: Context, now: dt.datetime) -> None:
-        if self._last is None:
+        if self._last is None or cron.is_ahead(self._last, now):
             self._last = await cron.last(context.db, "analytics", now)
         tick = last_tick(context.settings.analytics_cron, context.settings.analytics_time_zone, now)
         if tick > self._last:

@@ -64,6 +64,7 @@ async def prepare(context: Context) -> None:
             if await accounts.ensure_admin(context, context.settings):
                 log.info("created the first account", extra={"username": accounts.ADMIN})
             await admin_password.settle(context)
+            await admin_password.forget_erased(context)
             context.prepared = True
         except PyMongoError as fault:
             log.warning("the database is not ready", extra={"error": str(fault)[:200]})

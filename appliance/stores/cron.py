@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
@@ -11,15 +12,27 @@ from appliance.stores import outbox
 from appliance.stores.mongo import Database
 from appliance.stores.transactions import Session, together
 
+AHEAD: Final = dt.timedelta(hours=1)
+"""What is later than now by more was noted while the clock was wrong."""
+
 
 async def last(db: Database, name: str, now: dt.datetime) -> dt.datetime:
-    """When it was last promised. What is new here was so now: it waits for its next time."""
+    """When it was last promised. What is new here was so now: it waits for its next time; and so does what
+    was promised by a clock that was ahead.
+    """
     try:
         await db.cron.insert_one({"_id": name, "last": now})
+        return now
     except DuplicateKeyError:
         row = await db.cron.find_one({"_id": name})
+    if row is None or not is_ahead(row["last"], now):
         return row["last"] if row else now
+    await db.cron.update_one({"_id": name, "last": row["last"]}, {"$set": {"last": now}})
     return now
+
+
+def is_ahead(last: dt.datetime, now: dt.datetime) -> bool:
+    return last > now + AHEAD
 
 
 async def promise(db: Database, name: str, tick: dt.datetime, job: Job) -> bool:

@@ -60,7 +60,7 @@ class Backups:
 
     def _rests(self, asked: Settings, kind: Kind, now: dt.datetime) -> bool:
         """Not for one that somebody has asked for since."""
-        if kind not in self._failed or now - self._failed[kind] >= PAUSE:
+        if kind not in self._failed or not dt.timedelta(0) <= now - self._failed[kind] < PAUSE:
             return False
         wanted = book.read(Paths(asked.data).backups).course(kind).asked_at
         return wanted is None or wanted <= self._failed[kind]

@@ -47,7 +47,8 @@ class Cron:
         promised = 0
         for entry in self._entries:
             moment = now()
-            if entry.name not in self._last:
+            known = self._last.get(entry.name)
+            if known is None or cron.is_ahead(known, moment):
                 self._last[entry.name] = await cron.last(context.db, entry.name, moment)
             tick = last_tick(entry.expression, moment)
             if tick > self._last[entry.name]:

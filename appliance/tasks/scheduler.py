@@ -1,6 +1,7 @@
 """The scheduler: what is done from time to time, by one process.
 
 - every second: life is shown to the guardian, and what runs at set times is promised when its time comes;
+- every minute: what the clock says is noted, so that a leap of it is noticed (`clock_leaps`);
 - every 2 s: how tasks ended that did not complete is settled; those that failed for good become dead letters;
 - every second: the lake is brought up to date when that is due or asked for;
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
@@ -13,7 +14,7 @@
 - every 10 s: reservations of writers that died midway are settled;
 - every 10 s: what purged responses have left outside of the database is taken away;
 - every 10 s: a certificate of ACME is renewed when it is due;
-- every 5 s: what follows when a key was replaced (`key_rotation`).
+- every 5 s: what follows when a key was replaced (`key_rotation`), or the admin's password.
 """
 
 from __future__ import annotations
@@ -33,7 +34,15 @@ from appliance.addresses import Paths
 from appliance.clock import Clock, utc_now
 from appliance.metrics import counts
 from appliance.own_alerts import AGAIN
-from appliance.services import key_rotation, lake_runs, purging, queues, task_endings
+from appliance.services import (
+    admin_password,
+    clock_leaps,
+    key_rotation,
+    lake_runs,
+    purging,
+    queues,
+    task_endings,
+)
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import reservations
@@ -78,7 +87,8 @@ async def pause(context: Context, now: Clock) -> int:
 async def rotate(context: Context, now: Clock) -> int:
     """Finish what the replacement of a key began, and note when it was; how much was done."""
     secret_ages.note(Paths(context.settings.data))
-    return await key_rotation.settle(context, now)
+    ended = await admin_password.settle(context, patience=admin_password.PATIENCE)
+    return ended + await key_rotation.settle(context, now)
 
 
 async def show_life(context: Context, now: Clock) -> int:
@@ -87,14 +97,21 @@ async def show_life(context: Context, now: Clock) -> int:
     return 0
 
 
+async def look_at_clock(context: Context, now: Clock) -> int:
+    """Note what the clock says, so that a leap of it is noticed."""
+    CLOCK.look(Paths(context.settings.data), now())
+    return 0
+
+
 async def tidy(context: Context, now: Clock) -> int:
     """After purges whose process died; of how many responses."""
     return await purging.tidy(context)
 
 
-WATCH, RELAY = Watch(), Relay()
+WATCH, RELAY, CLOCK = Watch(), Relay(), clock_leaps.Watch()
 CHORES = (
     Chore("life", 1.0, show_life),
+    Chore("clock", 60.0, look_at_clock),
     Chore("cron", 1.0, Cron()),
     Chore("relay", 5.0, RELAY),
     Chore("lake", 1.0, lake_runs.Doing(), seconds=None),

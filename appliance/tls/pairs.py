@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 from appliance.errors import CannotStart
 
 MOST = 1024 * 1024
 """Bytes that a file of certificates may have."""
+_LEAST, _LEAST_CURVE = 2048, 224
+"""Bits of a key: of RSA and DSA, and of one on a curve."""
+_WEAK = ("md5", "sha1")
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 
 
@@ -105,6 +111,7 @@ def parse(chain: bytes, key: bytes, chain_name: str, key_name: str) -> Pair:
 def check(pair: Pair, now: dt.datetime, chain_name: str, key_name: str) -> None:
     """Raises BadPair unless it can be served from now on."""
     _check_key(pair, chain_name, key_name)
+    _check_strength(pair, chain_name)
     _check_order(pair, chain_name)
     if pair.ends <= now:
         raise BadPair(f"{chain_name} expired on {pair.ends:%Y-%m-%d %H:%M} UTC; next: renew it")
@@ -148,9 +155,48 @@ def _check_order(pair: Pair, chain_name: str) -> None:
             ) from None
 
 
+def _check_strength(pair: Pair, chain_name: str) -> None:
+    """What OpenSSL takes at its security level 2, which is Debian's: 112 bits. Who signed a certificate that
+    is its own root does not matter.
+    """
+    for place, each in enumerate(pair.chain, start=1):
+        key = each.public_key()
+        if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey):
+            least = _LEAST_CURVE if isinstance(key, ec.EllipticCurvePublicKey) else _LEAST
+            if key.key_size < least:
+                raise BadPair(
+                    f"{chain_name}: the key of certificate {place} has {key.key_size} bits, and clients want"
+                    f" {least} at least; next: ask for a certificate with another key, such as from:"
+                    " openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem"
+                )
+        hashed = _find_hash(each)
+        if hashed in _WEAK and each.issuer != each.subject:
+            raise BadPair(
+                f"{chain_name}: certificate {place} is signed by way of {hashed.upper()}, which clients do"
+                " not trust any more; next: have it signed anew, by way of SHA-256"
+            )
+
+
+def _find_hash(certificate: x509.Certificate) -> str | None:
+    """None for kinds of signatures that need none to be named."""
+    try:
+        found = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    return found.name if found else None
+
+
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        )  # a pipe would wait for a writer
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise BadPair(
+                    f"{path} is no file but a pipe, a socket or a device, which may make who reads it wait;"
+                    " next: name a file that holds it"
+                )
             return file.read(MOST)
     except FileNotFoundError:
         raise BadPair(f"{path}: there is no such file; next: correct the path, or put it there") from None

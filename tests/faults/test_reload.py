@@ -78,7 +78,7 @@ class Load:
     hammered: int = 0
     failures: list[str] = field(default_factory=list)
     slow: int = 0
-    """Answers that the database did not answer in time: a busy disk's doing, whoever reloads."""
+    """Answers that the database did not answer in time: a busy disk's doing, as long as they are few."""
     over: threading.Event = field(default_factory=threading.Event)
 
     def client(self, *, tls: bool) -> httpx.Client:
@@ -185,6 +185,8 @@ def test_no_request_fails_and_every_answer_was_true(appliance: Running, cast: Pe
         count = len(clients.acknowledged)
         until(lambda: len(clients.acknowledged) > count + 20, 30, "the clients are still at work")
     assert clients.failures == []
+    asked = clients.reads + len(clients.acknowledged)
+    assert clients.slow <= asked / 100, f"{clients.slow} beside {asked} had no answer"
     kept = {row["_id"] for row in stored(appliance, form_id)}
     assert set(clients.acknowledged) <= kept, "one was lost"
     assert len(kept) - len(clients.acknowledged) <= clients.slow, "one was written twice"

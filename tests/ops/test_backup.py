@@ -242,6 +242,40 @@ def test_the_archive_holds_what_its_manifest_says(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"one"}
 
 
+def test_what_reads_back_as_something_else_takes_no_name(tmp_path: Path) -> None:
+    """The disk lost a piece of it after it was written: as late as at its manifest."""
+    identity = pyrage.x25519.Identity.generate()
+    path = tmp_path / "one"
+    asked: list[str] = []
+    with pytest.raises(Damaged), _spoilt(archive.draft_of(path)):  # noqa: PT012
+        with archive.writing(
+            path, identity.to_public(), reader=identity, is_whole=lambda: asked.append("whole")
+        ) as writer:
+            writer.add("a", os.urandom(3_000_000))
+            writer.finish({"collections": {}})
+    assert asked == [] and list(tmp_path.iterdir()) == []
+
+
+@contextlib.contextmanager
+def _spoilt(draft: Path) -> Iterator[None]:
+    """A byte of the file changes as often as it is written, as on a disk that is going to fail."""
+    over = threading.Event()
+
+    def spoil() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError), draft.open("r+b") as file:
+                file.seek(100_000)
+                file.write(b"x" * 16)
+
+    thread = threading.Thread(target=spoil)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("size", [3_000, 6_000, 60_000, 150_000])
 @pytest.mark.parametrize("left", [0, 5_000, 50_000])
 def test_on_a_full_disk_nothing_is_left_of_it(left: int, size: int) -> None:

@@ -17,7 +17,7 @@ from appliance.ops import doctor
 from appliance.ops.checks import CHECKS
 from appliance.ops.findings import Finding, Situation
 from appliance.runtime import folders, serving
-from appliance.services import certificates
+from appliance.services import certificates, clock_leaps
 from appliance.settings import HOME
 from tests import models
 from tests.tls.authority import Authority
@@ -259,6 +259,28 @@ def test_what_lies_beside_the_certificate_is_secret(data: Path) -> None:
 def test_a_clock_that_went_back_is_noticed(data: Path) -> None:
     assert found(examine(data, later=dt.timedelta(seconds=-60)), "clock")[0][0] == "ok"
     assert found(examine(data, later=dt.timedelta(days=-2000)), "clock")[0][0] == "error"
+
+
+def test_a_clock_that_has_leapt_is_told_until_it_has_run_for_a_day(data: Path) -> None:
+    now = clock.utc_now()
+    clock_leaps.Watch().look(Paths(data), now)
+    assert found(examine(data), "clock")[0][0] == "ok"
+    ((severity, meaning),) = found(examine(data, later=dt.timedelta(days=400)), "clock")
+    assert severity == "warning" and "nothing is purged by its days" in meaning and "24 h more" in meaning
+
+
+def test_backups_of_a_clock_that_was_ahead_are_told(data: Path) -> None:
+    own, ahead, now = data / "backups", dt.datetime(2230, 1, 1, tzinfo=dt.UTC), clock.utc_now()
+    keys.ensure(Paths(data).backup_key)
+    path = own / f"appliance-2230-01-01T00-00-00Z{book.SUFFIX}"
+    path.touch()
+    with book.changing(own) as noted:
+        noted.backup.since = noted.drill.since = now
+        noted.backup.succeed(ahead, path.name, 1, 1, 1.0)
+        noted.archives[path.name] = Archive(ahead, 0, 1, now)
+    told = [meaning for severity, meaning in found(examine(data), "backups") if severity == "warning"]
+    assert len(told) == 2, told
+    assert "noted for the backups is 2230-01-01" in told[0] and path.name in told[1]
 
 
 def test_listeners_are_told_inside_from_outside() -> None:

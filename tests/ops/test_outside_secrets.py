@@ -262,6 +262,24 @@ def test_what_is_outside_is_not_written_and_it_is_said_what_to_change_where(
     assert "APPLIANCE_ADMIN_PASSWORD comes from the environment" in told["admin"]
 
 
+def test_a_vault_that_gives_another_value_each_time_is_told_so(
+    appliance: Running, outside: Outside, environ: dict[str, str]
+) -> None:
+    """No two programs would have the same; nothing is reloaded for it."""
+    keys, outcome = appliance.paths.jwt_keys.read_bytes(), appliance.paths.reload_outcome
+    reloaded = outcome.read_bytes() if outcome.exists() else None
+    vault = outside.folder / "vault"
+    before = vault.read_text()
+    try:
+        vault.write_text(f"#!/bin/sh\necho {KEYS[0]}$(date +%N)\n")
+        told = command(appliance, environ, "secrets", "rotate", "jwt", status=2)
+    finally:
+        vault.write_text(before)
+    assert "SECRETS_COMMAND gives another value each time" in told and "another place" not in told
+    assert appliance.paths.jwt_keys.read_bytes() == keys
+    assert (outcome.read_bytes() if outcome.exists() else None) == reloaded
+
+
 def test_a_new_value_is_taken_when_it_is_there(
     appliance: Running, outside: Outside, environ: dict[str, str]
 ) -> None:

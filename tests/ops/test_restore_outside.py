@@ -25,6 +25,7 @@ from appliance.settings import HOME
 from appliance.stores import dumps
 from tests.api.forms import publish, submit
 from tests.ops.command import appliance_command
+from tests.ops.test_restoring import DOCUMENTS, planted
 from tests.running import Running, unique
 from tests.runtime.servers import operator_environ, temporary_data, until
 from tests.runtime.test_stores import launched, mongo_answers
@@ -106,6 +107,17 @@ def _besides(appliance: Running) -> dict[str, str]:
 def responses(client: Any, backup: Backup) -> int:
     page = client.get(f"/api/v1/forms/{backup.form_id}/responses", params={"limit": 100}).json()
     return len(page["responses"])
+
+
+@pytest.mark.parametrize("fault", DOCUMENTS)
+def test_a_document_that_is_not_as_it_was_is_found_there_too(
+    outside: Outside, backup: Backup, tmp_path: Path, fault: str
+) -> None:
+    wrong = planted(backup.path, backup.key, tmp_path / "wrong", DOCUMENTS[fault])
+    call = ["backup", "restore", str(wrong), "--key", str(backup.key)]
+    told = appliance_command(*call, data=tmp_path / "data", MONGODB_URI=outside.uri)
+    assert (told.returncode, "is not what was backed up" in told.stderr) == (2, True), told.stderr
+    assert outside.collections() == set() and not (tmp_path / "data").exists()
 
 
 def test_there_and_back(outside: Outside, backup: Backup, tmp_path: Path) -> None:

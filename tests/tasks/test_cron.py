@@ -61,6 +61,24 @@ def test_one_run_a_tick_whoever_asks(appliance: Running, cast: People) -> None:
         until_status(cast.admin, f"cron:{entry.name}:{rfc3339(tick)}", "completed")
 
 
+def test_a_clock_that_was_ahead_ends_no_runs(appliance: Running, cast: People) -> None:
+    """For one that saw the clock be put right, and for one that has begun since."""
+    entry = Entry(unique("cron"), "0 3 * * *", "prune")
+
+    async def ask(context: Context) -> list[int]:
+        async def at(cron: Cron, moment: dt.datetime) -> int:
+            return await cron(context, lambda: moment)
+
+        seeing, late = Cron([entry]), Cron([entry])
+        found = [await at(seeing, NOON), await at(seeing, NOON + 1000 * DAY)]
+        for moment in (NOON, NOON + DAY):
+            found += [await at(late, moment), await at(seeing, moment)]
+        return found
+
+    with paused(cast.admin, "default"):
+        assert with_context(appliance, ask) == [0, 1, 0, 0, 1, 0]
+
+
 def test_a_promise_outlives_an_emptied_redis(appliance: Running, cast: People) -> None:
     entry = Entry(unique("cron"), "0 3 * * *", "prune")
 

@@ -24,6 +24,12 @@ class Authority:
         self.root = _sign("root", self.root_key, "root", self.root_key, is_authority=True)
         self.intermediate = _sign("intermediate", self.key, "root", self.root_key, is_authority=True)
 
+    def renewed(self, begins: dt.datetime, ends: dt.datetime) -> x509.Certificate:
+        """The intermediate one once more, for another time."""
+        return _sign(
+            "intermediate", self.key, "root", self.root_key, begins=begins, ends=ends, is_authority=True
+        )
+
     def leaf(
         self,
         *names: str,

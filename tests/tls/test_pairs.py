@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from appliance.settings import HOME
 from appliance.tls import pairs
 from appliance.tls.pairs import BadPair
 from tests.tls.authority import DAY, NOW, Authority, key_pem, new_key, pem
@@ -106,3 +110,93 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, authority: Authority) -> N
         judge(chain, tmp_path / "none.pem")
     with pytest.raises(BadPair, match=r"cannot be read: Is a directory; next: "):
         judge(tmp_path, key)
+
+
+@pytest.mark.parametrize("which", ["certificate", "key"])
+def test_a_pipe_that_nobody_writes_into_is_refused_at_once(
+    tmp_path: Path, authority: Authority, which: str
+) -> None:
+    chain, key = authority.write(tmp_path, "a.test")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    chain, key = (pipe, key) if which == "certificate" else (chain, pipe)
+    ask = "import sys, pathlib; from appliance.tls import pairs; pairs.read(*map(pathlib.Path, sys.argv[1:]))"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME)}
+    call = [sys.executable, "-P", "-c", ask, str(chain), str(key)]
+    told = subprocess.run(call, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert "BadPair" in told.stderr and "is no file but a pipe" in told.stderr and "; next: " in told.stderr
+
+
+def test_a_chain_ends_with_the_first_of_it(tmp_path: Path, authority: Authority) -> None:
+    """Clients refuse a good certificate below an authority's that is over, or that is not valid yet."""
+    key = new_key()
+    chain_path, key_path = tmp_path / "c.pem", tmp_path / "k.pem"
+    key_path.write_bytes(key_pem(key))
+    leaf = authority.leaf("a.test", key=key)
+    for begins, ends, expected in (
+        (NOW - 9 * DAY, NOW + DAY, None),
+        (NOW - 9 * DAY, NOW - DAY, "expired on"),
+        (NOW + DAY, NOW + 900 * DAY, "is valid from"),
+    ):
+        chain_path.write_bytes(pem(leaf, authority.renewed(begins, ends)))
+        pair = pairs.read(chain_path, key_path)
+        assert (pair.ends, pair.begins) == (
+            min(leaf.not_valid_after_utc, ends.replace(microsecond=0)),
+            max(leaf.not_valid_before_utc, begins.replace(microsecond=0)),
+        )
+        if expected is None:
+            judge(chain_path, key_path)
+            continue
+        with pytest.raises(BadPair, match=expected):
+            judge(chain_path, key_path)
+
+
+def test_what_openssl_would_refuse_is_told_with_the_next_step(tmp_path: Path) -> None:
+    """And nginx with it, in words of its own; what it takes is taken here too."""
+    _authority(tmp_path)
+    for name, kind, digest, expected in (
+        ("rsa2048", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "-sha256", None),
+        ("rsa1024", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"], "-sha256", "has 1024 bits"),
+        ("p192", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-192"], "-sha256", "has 192 bits"),
+        ("p224", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-224"], "-sha256", None),
+        ("md5", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "-md5", "by way of MD5"),
+        ("sha1", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "-sha1", "by way of SHA1"),
+        ("ed25519", ["-algorithm", "ED25519"], "-sha256", None),
+    ):
+        chain, key = _signed(tmp_path, name, kind, digest)
+        is_taken = _is_loaded(chain, key)
+        assert is_taken == (expected is None), name
+        if is_taken:
+            judge(chain, key, dt.datetime.now(dt.UTC))
+            continue
+        with pytest.raises(BadPair, match=rf"{expected}.*; next: "):
+            judge(chain, key, dt.datetime.now(dt.UTC))
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def _authority(folder: Path) -> None:
+    _openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=ca")  # fmt: skip
+
+
+def _signed(folder: Path, name: str, kind: list[str], digest: str) -> tuple[Path, Path]:
+    key, request, chain = (f"{name}.{suffix}" for suffix in ("key", "csr", "pem"))
+    _openssl(folder, "genpkey", *kind, "-out", key)
+    _openssl(folder, "req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request)
+    _openssl(folder, "x509", "-req", "-in", request, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+             "-days", "9", digest, "-out", chain)  # fmt: skip
+    return folder / chain, folder / key
+
+
+def _is_loaded(chain: Path, key: Path) -> bool:
+    """By OpenSSL, at the level that Debian has."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT@SECLEVEL=2")
+    try:
+        context.load_cert_chain(chain, key)
+    except ssl.SSLError:
+        return False
+    return True

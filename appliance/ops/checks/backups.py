@@ -60,7 +60,16 @@ def _course(situation: Situation, what: _What, noted: Book) -> Iterator[Fault]:
         rfc3339(course.succeeded_at) if course.succeeded_at else ""
     )
     told = last if course.succeeded_at else what.never
-    if backups.is_missing(situation.settings, what.kind, situation.now()):
+    now = situation.now()
+    for moment in (course.since, course.succeeded_at):
+        if moment is not None and backups.is_ahead(moment, now):
+            told = (
+                f"noted for the {what.kind}s is {rfc3339(moment)}, which is yet to come, so it does not count"
+            )
+            mend = f"see: timedatectl status; when the clock is right: {what.command}"
+            yield "warning", f"{told}: the clock was wrong then, or is now", mend
+            break
+    if backups.is_missing(situation.settings, what.kind, now):
         yield "warning", f"{told}; two of its times have passed", f"{what.command}; see its errors"
     elif backups.cron_of(situation.settings, what.kind) is None and course.succeeded_at is None:
         yield "warning", f"{told}, and {what.setting} is empty", f"set it, or {what.command}"
@@ -83,5 +92,9 @@ def _archives(situation: Situation, noted: Book, folder: Path) -> Iterator[Fault
     if bad:
         told = f"these do not open, or could not be restored: {', '.join(bad)}"
         yield "error", told, f"{_CREATE}, then {_DRILL}; was secrets/backup_key replaced?"
+    known = [(row.path.name, row.known) for row in backups.rows(situation.settings) if row.known]
+    if ahead := [each for each, row in known if backups.is_ahead(row.made_at, situation.now())]:
+        told = f"of days that are yet to come, since the clock was wrong: {', '.join(ahead)}"
+        yield "warning", told, f"timedatectl status; {_CREATE}; then remove them by hand"
     if disk.is_one(folder, situation.paths.data):
         yield "ok", f"{folder} is on the disk of the data folder, and is lost with it", ""

@@ -13,6 +13,7 @@ from typing import Final
 
 import appliance
 from appliance.ops.findings import Fault, Situation, check
+from appliance.services import clock_leaps
 
 AHEAD = 120.0
 """Seconds that a file may be newer than now: clocks of network file systems differ a little."""
@@ -48,6 +49,11 @@ def clock(situation: Situation) -> Iterator[Fault]:
             f"it is {_day(now)}, but {newest[1]} was written on {_day(newest[0])}: the clock went back",
             "set the clock; see: timedatectl status",
         )
+    elif leapt := clock_leaps.find_waiting(situation.paths, situation.now()):
+        before = _day((leapt.before or leapt.seen_at).timestamp())
+        waits = f"nothing is purged by its days until it has run for {leapt.left / 3600:.0f} h more"
+        mend = f"timedatectl status; when the clock is right, wait, or: rm '{situation.paths.clock}'"
+        yield "warning", f"it is {_day(now)}, and was {before} at the look before: {waits}", mend
     elif _is_adrift():
         yield "ok", "nothing keeps this machine's clock right, as far as the kernel knows (NTP)", ""
 
