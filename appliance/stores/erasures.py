@@ -119,7 +119,8 @@ async def replace_sealed(db: Database, erasure_id: str, before: bytes, after: by
 
 async def expire(db: Database, now: dt.datetime) -> int:
     """Let go of what nobody has confirmed, and of what could not be looked for; of how many."""
-    query = {"state": {"$in": ["finding", "found", "failed"]}}
+    waiting = {"state": {"$in": ["finding", "found"]}}
+    query = {"$or": [waiting, {"state": "failed", "finds": {"$exists": True}}]}
     rows = await db.erasures.find(query, {"state": 1, "asked_at": 1, "found_at": 1}).to_list()
     old = [row for row in rows if (row.get("found_at") or row["asked_at"]) < now - KEPT]
     for row in old:

@@ -180,6 +180,24 @@ def test_a_search_that_fails_for_good_says_so(appliance: Running, cast: People, 
     assert cast.admin.post(f"{one}/confirm").status_code == 409
 
 
+def test_what_failed_is_let_go_as_well(appliance: Running, cast: People) -> None:
+    """Of what nobody confirms again no list is kept; that it failed is."""
+    form_id = publish(cast.alice)
+    word = unique("name")
+    submit(cast.alice, form_id, name=word)
+    erasure = ask(cast.admin, {"answer": word})
+
+    async def a_week_later(context: Context) -> Document:
+        change = {"$set": {"state": "failed", "error": "why"}}
+        await context.db.erasures.update_one({"_id": erasure["erasure_id"]}, change)
+        await rows.expire(context.db, utc_now() + rows.KEPT + dt.timedelta(minutes=1))
+        return await rows.get(context.db, erasure["erasure_id"])
+
+    left = with_context(appliance, a_week_later)
+    assert (left["state"], left["error"]) == ("failed", "why") and "finds" not in left
+    assert cast.admin.post(f"{PATH}/{erasure['erasure_id']}/confirm").status_code == 409
+
+
 def test_what_failed_may_be_confirmed_again(appliance: Running, cast: People) -> None:
     form_id = publish(cast.alice)
     word = unique("name")
