@@ -57,7 +57,12 @@ def _lake(appliance: Running, word: str) -> Iterator[str]:
     lake = Lake(appliance.paths.lake)
     with duckdb.connect() as connection:
         for path in sorted(lake.folder.rglob("*.parquet")):
-            told = connection.execute(f"SELECT * FROM read_parquet('{path}')").fetchall()
+            try:
+                told = connection.execute(f"SELECT * FROM read_parquet('{path}')").fetchall()
+            except duckdb.IOException:
+                if path.exists():
+                    raise
+                continue  # a run has replaced it at this moment
             if word in json.dumps(told, default=str, ensure_ascii=False):
                 yield f"lake {path.relative_to(lake.folder)}"
 

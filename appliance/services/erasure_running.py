@@ -85,8 +85,9 @@ async def _erase(context: Context, run: Run, row: Document) -> None:
         run.progress(done, total, "responses")
     if put_off:
         raise RetryTask(delay=_SETTLED)
+    purged_at = await erasures.note_purged(context.db, row["_id"], utc_now())
     for form_id in finds:
-        if not await purging.forget_exports(context, form_id):
+        if not await purging.forget_exports(context, form_id, purged_at):
             raise RetryTask(delay=_TURN)
     try:
         await purging.tidy(context)

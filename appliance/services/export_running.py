@@ -106,6 +106,7 @@ async def work(context: Context, run: Run, form_id: str) -> Any:
         if not alone:
             return None
         exports.sweep_drafts(folder)
+        begun = utc_now()
         wanted = msgspec.convert(row["wanted"], Wanted)
 
         def told(looked_at: int, of: int) -> None:
@@ -117,7 +118,7 @@ async def work(context: Context, run: Run, form_id: str) -> Any:
         digest = await asyncio.to_thread(exports.digest, path)
     media_type = MEDIA_TYPES[wanted.format]
     done = Finished(row["name"], media_type, rows, path.stat().st_size, digest)
-    return _done(await exports.finish(context.db, row, done, utc_now()))
+    return _done(await exports.finish(context.db, row, done, utc_now(), begun_at=begun))
 
 
 def _done(row: Document) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 
@@ -92,16 +93,16 @@ async def _forget_answers(context: Context, forms: set[str]) -> None:
             await context.redis.delete(key)
 
 
-async def forget_exports(context: Context, form_id: str) -> bool:
+async def forget_exports(context: Context, form_id: str, purged_at: dt.datetime) -> bool:
     """Away with all downloads of a form, and reports of its imports: they hold what was purged. Those that
-    wait to be made will not. False while one is being made, of this or another form: then again in a moment.
+    were begun after that do not. False while one is being made, of this or another form: then again soon.
     """
     folder = Paths(context.settings.data).exports
     with disk.only_one(folder) as alone:
         if not alone:
             return False
         exports.sweep_drafts(folder)
-        for row in await exports.of_form(context.db, form_id):
+        for row in await exports.of_form(context.db, form_id, purged_at):
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread((folder / row["_id"]).unlink)
             await exports.remove(context.db, row["_id"])

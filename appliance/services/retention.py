@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from appliance.clock import utc_now
 from appliance.services import purging
 from appliance.services.context import Context
 from appliance.stores import changes, form_purges, retained, transactions, webhooks
@@ -83,7 +84,7 @@ class _Turn:
         await self._older(form_id, "form", None)
         async with context.generations.changing(webhooks.GENERATION):
             await form_purges.belongings(context.db, form_id)
-        await purging.forget_exports(context, form_id)
+        await purging.forget_exports(context, form_id, utc_now())
         await form_purges.end(context.db, form_id)
 
     async def _older(self, form_id: str, because: Because, before: dt.datetime | None) -> None:

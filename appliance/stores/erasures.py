@@ -9,8 +9,9 @@
 A row is `{_id, number, state, dry_run, account, user_id, by, fingerprint, form_id, actor, asked_at, found_at,
 confirmed_by, erased_at, found, error}`; `user_id` is that of an account that goes too, `fingerprint` a keyed
 hash of what was asked. That itself is in `subject`, sealed, only until it was looked for; what was found is
-in `finds`, as `{form_id: {responses: [ids], partials: [ids], submitted: [ids]}}`, until it is erased. `found`
-has its counts; `submitted` are the half-filled ones that these responses were before.
+in `finds`, as `{form_id: {responses: [ids], partials: [ids], submitted: [ids]}}`, until it is erased, and
+`found` has its counts; `submitted` are the half-filled ones that these responses were before. `purged_at` is
+when the last of it had gone from the database.
 """
 
 from __future__ import annotations
@@ -88,8 +89,16 @@ async def confirm(db: Database, erasure_id: str, account: str | None, job: Job, 
 
 async def note_finds(db: Database, erasure_id: str, finds: Document, found: list[Document]) -> None:
     """What half-filled ones have become since. Safe to repeat."""
-    change = {"$set": {"finds": finds, "found": found}}
+    change = {"$set": {"finds": finds, "found": found}, "$unset": {"purged_at": ""}}
     await db.erasures.update_one({"_id": erasure_id, "state": {"$in": [*_CONFIRMED]}}, change)
+
+
+async def note_purged(db: Database, erasure_id: str, at: dt.datetime) -> dt.datetime:
+    """All of it is out of the database, since then: the first time counts."""
+    query = {"_id": erasure_id, "purged_at": {"$exists": False}}
+    await db.erasures.update_one(query, {"$set": {"purged_at": at}})
+    row = await db.erasures.find_one({"_id": erasure_id}, {"purged_at": 1})
+    return row["purged_at"] if row else at
 
 
 async def fail(db: Database, erasure_id: str, task: str, why: str) -> None:

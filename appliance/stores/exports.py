@@ -1,9 +1,10 @@
 """Exports: what was asked for, and the files that came of it.
 
 A row is `{_id, form_id, owner, wanted, state, created_at, expires_at}`, once it is ready with `name,
-media_type, bytes, rows, sha256`; `_id` is that of the task that makes it. Its file has the same name. It is
-written under another one first, so what has its name is whole. The report of an import is one too: instead
-of `wanted` it has `body`, the name of the file to import, and once it is ready `accepted` and `refused`.
+media_type, bytes, rows, sha256, begun_at`; `_id` is that of the task that makes it. Its file has the same
+name. It is written under another one first, so what has its name is whole. The report of an import is one
+too: instead of `wanted` it has `body`, the name of the file to import, and once it is ready `accepted` and
+`refused`.
 """
 
 from __future__ import annotations
@@ -49,10 +50,16 @@ async def find(db: Database, export_id: str) -> Document | None:
     return await db.exports.find_one({"_id": export_id})
 
 
-async def of_form(db: Database, form_id: str) -> list[Document]:
-    """Those that are ready, reports too, which quote lines. There are some hundred at most in all."""
-    rows = await db.exports.find({}, {"form_id": 1, "state": 1}).to_list()
-    return [row for row in rows if row["state"] == "ready" and row["form_id"] == form_id]
+async def of_form(db: Database, form_id: str, before: dt.datetime) -> list[Document]:
+    """Those that are ready and that were begun before, reports too, which quote lines. There are some hundred
+    at most in all.
+    """
+    rows = await db.exports.find({}, {"form_id": 1, "state": 1, "begun_at": 1}).to_list()
+    return [
+        row
+        for row in rows
+        if row["state"] == "ready" and row["form_id"] == form_id and row.get("begun_at", before) <= before
+    ]
 
 
 async def remove(db: Database, export_id: str) -> None:
@@ -66,7 +73,9 @@ async def count(db: Database, owner: str, now: dt.datetime) -> int:
     return sum("wanted" in row for row in rows)
 
 
-async def finish(db: Database, row: Document, done: Finished, now: dt.datetime, **more: int) -> Document:
+async def finish(
+    db: Database, row: Document, done: Finished, now: dt.datetime, **more: int | dt.datetime
+) -> Document:
     """The row as it is then. Safe to repeat."""
     change = {"state": "ready", "expires_at": now + KEPT, **done._asdict(), **more}
     await db.exports.update_one({"_id": row["_id"]}, {"$set": change})
