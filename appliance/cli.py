@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from appliance.runtime import ownership
 
             ownership.step_down()
-        return command(chosen)
+        status = command(chosen)
+        sys.stdout.flush()  # here, where it is no fault that nobody reads any more
+        return status
     except (SettingError, CannotStart) as fault:
         told = with_mend(fault) if isinstance(fault, SettingError) else str(fault)
         tell_fault(told, as_json=getattr(chosen, "json", False))

@@ -88,7 +88,7 @@ async def _find(context: Context, named: str) -> shapes.Alert:
     if len(found) == 1:
         return found[0]
     which = f"{len(found)} alerts are called {named}" if found else f"no alert is called {named} now"
-    raise CannotStart(f"{which}; next: appliance alerts list, which shows their ids")
+    raise CannotStart(f"{which}; next: ./scripts/appliance alerts list, which shows their ids")
 
 
 def _show_without_database(fault: CannotStart, *, as_json: bool) -> int:

@@ -94,6 +94,9 @@ def _note(asked: Settings, path: Path, key: Path | None, fault: Damaged | None) 
 def show(folder: Path | None, *, as_json: bool) -> int:
     """The backups of a folder, oldest first."""
     asked = settings.load()
+    place = _absolute(folder) or backups.folder_of(asked)
+    if not place.is_dir() and place != Paths(asked.data).backups:
+        raise CannotStart(f"there is no folder {place}; next: mount its disk, or make it, or --folder")
     rows = backups.rows(asked, _absolute(folder))
     if as_json:
         print(json.dumps({"backups": [_row(row) for row in rows]}, indent=2))
@@ -208,6 +211,10 @@ def _tell_restored(asked: Settings, done: Restored) -> None:
     data = asked.data
     outside = "" if asked.mongodb_uri is None else ", and so is the database of MONGODB_URI"
     print(f"{data} is what was backed up{outside}")
+    print(
+        "passwords and keys are those of then too; what was rotated since because it had become known:"
+        " ./scripts/appliance secrets rotate all, once it runs"
+    )
     if done.erased.responses:
         print(f"responses in it that were erased since, and now again: {done.erased.responses}")
     if done.before is not None:

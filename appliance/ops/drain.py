@@ -66,7 +66,7 @@ def run(*, message: str, duration: int | None, timeout: int, as_json: bool) -> i
         print(f"nothing is under way, and nothing begins; next: {maintenance.END}, which ends it")
     else:
         print(
-            f"after {timeout} s there is still {left}; next: appliance drain again waits for it,"
+            f"after {timeout} s there is still {left}; next: ./scripts/appliance drain again waits for it,"
             f" {maintenance.END} lets all go on",
             file=sys.stderr,
         )

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,15 @@ def describe_absence(data: Path) -> str:
     """Nothing runs on `data`: what to do, and where else this checkout runs."""
     told = f"the appliance is not running on {data}; next: {service.start_command()}"
     for other in find_elsewhere(data):
-        told += (
-            f"\nit runs on {other}: put APPLIANCE_DATA={shlex.quote(str(other))} into {HOME / '.env'},"
-            " so that every command finds it"
-        )
+        told += f"\nit runs on {other}: {name_folder(other, HOME / '.env', os.environ)}"
     return told
+
+
+def name_folder(data: Path, dotenv: Path, environ: Mapping[str, str]) -> str:
+    """What to do so that commands find the appliance that runs there."""
+    if "APPLIANCE_DATA" in environ:  # it would win over what stands in .env
+        return f"set APPLIANCE_DATA={shlex.quote(str(data))} in this terminal, or unset it"
+    return f"put APPLIANCE_DATA={shlex.quote(str(data))} into {dotenv}, so that every command finds it"
 
 
 def find_elsewhere(data: Path) -> list[Path]:

@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -246,15 +247,14 @@ def build(
 
     done, total = 0, sum(tally.documents for tally in wanted.values())
     with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
-        db: Database[Any] | None = None
+        opened = functools.cache(lambda: stack.enter_context(database()))  # its secrets come first
         for name, content in members:
-            if not name.startswith(backup_making.COLLECTIONS):
+            if name.startswith(backup_making.COLLECTIONS):
+                done += dumps.insert(opened(), name.split("/")[1], content.read(), is_kept=is_kept)
+                told(done, total)
+            elif name != archive.MANIFEST:
                 archive.copy(content, folder / name)
-                continue
-            db = db if db is not None else stack.enter_context(database())  # its secrets came before
-            done += dumps.insert(db, name.split("/")[1], content.read(), is_kept=is_kept)
-            told(done, total)
-        db = db if db is not None else stack.enter_context(database())
+        db = opened()
         asyncio.run(_index(scratch))
         if wrong := dumps.differing(db, wanted) if target is None else target.differing(wanted):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")

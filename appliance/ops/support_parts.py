@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pymongo
 
-from appliance import __version__, addresses, disk, plan, settings
+from appliance import __version__, addresses, alertmanager, disk, plan, settings
 from appliance.addresses import DATABASE, Paths
 from appliance.clock import rfc3339
 from appliance.errors import CannotStart, SettingError, with_mend
@@ -276,10 +276,15 @@ def _alerts(here: Here) -> Files:
     if not here.settings.monitoring:
         return {}
     fired = _ask(here.settings, "prometheus", "/api/v1/alerts")["data"]["alerts"]
-    held = _ask(here.settings, "alertmanager", "/api/v2/alerts")
     told = {
-        "prometheus": [_alert(each, "activeAt") for each in fired],
-        "alertmanager": [_alert(each, "startsAt") for each in held],
+        "prometheus": [
+            {"labels": each.get("labels"), "state": each.get("state"), "since": each.get("activeAt")}
+            for each in fired
+        ],
+        "alertmanager": [
+            {"labels": each.labels, "state": each.status.state, "since": rfc3339(each.startsAt)}
+            for each in alertmanager.alerts(here.settings)
+        ],
     }
     return {"alerts.json": as_json(told)}
 
@@ -289,14 +294,6 @@ def _ask(chosen: Settings, program: str, path: str) -> Any:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=5) as answer:
         return json.loads(answer.read(2**20))
-
-
-def _alert(each: dict[str, Any], since: str) -> dict[str, Any]:
-    return {
-        "labels": each.get("labels"),
-        "state": each.get("state") or each.get("status"),
-        "since": each.get(since),
-    }
 
 
 @part("about")

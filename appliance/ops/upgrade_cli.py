@@ -126,7 +126,7 @@ def _upgrading(chosen: argparse.Namespace) -> int:
 
         return upgrade_back.run(sure=chosen.yes, above=chosen.above)
     if chosen.folder is None:
-        raise CannotStart("which release? next: appliance upgrade FOLDER, the folder of the newer one")
+        raise CannotStart("which release? next: ./scripts/appliance upgrade FOLDER, that of the newer one")
     from appliance.ops import upgrade
 
     return upgrade.run(chosen.folder, drain_seconds=chosen.drain, ready_seconds=chosen.ready)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 
 from appliance import courses, llama_install, plan, processes, trees
@@ -23,9 +22,8 @@ FULL_PART = 0.8
 @check("supervisor", "the supervisor answers")
 def supervised(situation: Situation) -> Iterator[Fault]:
     if situation.programs is None:
-        dotenv = situation.dotenv
         hint = service.start_command() + "".join(
-            f"; or, as it runs on {other}, put APPLIANCE_DATA={shlex.quote(str(other))} into {dotenv}"
+            f"; or, as it runs on {other}, {instance.name_folder(other, situation.dotenv, situation.environ)}"
             for other in instance.find_elsewhere(situation.paths.data)
         )
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.ops import draining
 from appliance.ops.findings import Fault, Situation, check
 
 
@@ -11,7 +12,10 @@ from appliance.ops.findings import Fault, Situation, check
 def tasks(situation: Situation) -> Iterator[Fault]:
     """Nothing is told while a server is away: `readiness` does."""
     seen = situation.seen
+    drained = draining.paused(situation.paths)  # `maintenance` tells of those
     for queue, depth in seen.paused or []:
+        if queue in drained:
+            continue
         yield (
             "warning",
             f"the queue {queue} is paused, {depth} wait there",
