@@ -232,22 +232,19 @@ def build(
     if target is None:
         scratch = dataclasses.replace(scratch, mongodb_uri=None)
     folders.create(Paths(folder))
-    others = mongo.find_port(Paths(settings.data))
+    serving = database_alone.serving(
+        scratch,
+        appname="restore",
+        cache=cache,
+        besides=mongo.find_port(Paths(settings.data)),
+        is_kept=is_kept,
+    )
+    database = serving if target is None else contextlib.nullcontext(target.db)
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
-
-    @contextlib.contextmanager
-    def database() -> Iterator[Database[Any]]:
-        if target is not None:
-            yield target.db
-            return
-        with database_alone.serving(
-            scratch, appname="restore", cache=cache, besides=others, is_kept=is_kept
-        ) as own:
-            yield own
 
     done, total = 0, sum(tally.documents for tally in wanted.values())
     with archive.reading(path, *identities) as members, contextlib.ExitStack() as stack:
-        opened = functools.cache(lambda: stack.enter_context(database()))  # its secrets come first
+        opened = functools.cache(lambda: stack.enter_context(database))  # its secrets come first
         for name, content in members:
             if name.startswith(backup_making.COLLECTIONS):
                 done += dumps.insert(opened(), name.split("/")[1], content.read(), is_kept=is_kept)
