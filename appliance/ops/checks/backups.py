@@ -30,7 +30,7 @@ _WHATS: Final = (
 )
 
 
-@check("backups", "backups are made and can be restored")
+@check("backups", "what was due was made, and none is known to be bad")
 def look(situation: Situation) -> Iterator[Fault]:
     chosen, own = situation.settings, situation.paths.backups
     if not own.is_dir():

@@ -117,7 +117,7 @@ def user(situation: Situation) -> Iterator[Fault]:
         yield (
             "warning",
             "every program runs as root: a fault in one is a fault of the machine",
-            "useradd --system appliance, put APPLIANCE_USER=appliance into .env, restart; or run the unit",
+            "the three steps of docs/operating.md#the-user, then a restart; or the unit (docs/systemd.md)",
         )
 
 

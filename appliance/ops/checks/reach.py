@@ -14,7 +14,7 @@ _PATIENCE: Final = 2.0
 """Seconds that a mail server has to take a connection."""
 
 
-@check("ports", "the ports of a start are free")
+@check("ports", "the ports of a start are free, or its own")
 def ports(situation: Situation) -> Iterator[Fault]:
     """While it runs they are its own. What an earlier run has left on them, a start ends first."""
     if situation.programs is not None or leftovers.are_there(situation.paths):
