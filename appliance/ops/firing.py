@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from appliance import alertmanager
 from appliance.clock import rfc3339
 from appliance.settings import Settings
@@ -31,11 +33,15 @@ def now(chosen: Settings) -> list[dict[str, str]] | None:
 
 
 def in_one_line(found: list[dict[str, str]] | None) -> str:
-    """For `status`: `2: RedisDown (critical), CpuBusy (warning, quiet); ./scripts/appliance alerts list`."""
+    """For `status`: `4: RedisDown (critical), 3 times ProgramRestarts (warning); next: …`."""
     if found is None:
         return "nobody can say: Alertmanager does not answer"
     if not found:
         return "none"
-    names = [f"{row['name']} ({row['severity']}{', quiet' * (row['quiet'] == 'yes')})" for row in found]
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{len(names)}: {', '.join(names[:5])}{more}; next: ./scripts/appliance alerts list"
+    counts = Counter(
+        f"{row['name']} ({row['severity']}{', quiet' * (row['quiet'] == 'yes')})" for row in found
+    )
+    shown = [(f"{count} times " if count > 1 else "") + name for name, count in counts.items()][:5]
+    rest = sum(list(counts.values())[5:])
+    more = f" and {rest} more" if rest else ""
+    return f"{len(found)}: {', '.join(shown)}{more}; next: ./scripts/appliance alerts list"

@@ -23,6 +23,7 @@ from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from appliance.tasks.certificate_metrics import CertificateCollector
 from appliance.tasks.door_metrics import BuildCollector, NginxCollector
+from appliance.tasks.program_metrics import ProgramCollector
 from appliance.tasks.secret_metrics import SecretCollector
 
 log = logs.get(__name__)
@@ -44,6 +45,7 @@ def exporting(asked: Settings, more: Iterable[Collector] = ()) -> Iterator[None]
     registry.register(CertificateCollector(asked))
     registry.register(SecretCollector(asked))
     registry.register(NginxCollector(Paths(asked.data).nginx_socket))
+    registry.register(ProgramCollector(Paths(asked.data)))
     registry.register(BuildCollector(asked))
     for collector in more:
         registry.register(collector)

@@ -67,6 +67,10 @@ def fills(mount: str = "/") -> tuple[Alert, ...]:
     return (Alert(about, f"The disk at {mount} is full within 24 hours at this rate"),)
 
 
+def restarts(program: str, counted: str) -> dict[str, str]:
+    return {f'appliance_program_restarts_total{{name="{program}"}}': counted}
+
+
 def tells(**without: str) -> dict[str, str]:
     """What the three programs tell; a value given by name replaces one, and an empty one leaves it out."""
     told = {
@@ -136,9 +140,15 @@ CASES = (
                            {"a": 100, "b": 200, "c": 95, "d": 30, "e": 0}.items()}, ("1m",), ("2m",),
          tuple(Alert({"name": name}, f"{name} has ended and is not running again") for name in "ab")),
 
-    # Started anew at the minutes 1, 2, 3 and 9: four times as long as all of them are in the window.
-    Case("ProgramRestarts", {'node_supervisord_start_time_seconds{name="a"}': "1 2 3 4x5 5x20"},
-         ("8m", "16m"), ("9m", "15m"), (Alert({"name": "a"}, "a was started 4 times within 15 minutes"),)),
+    # Started again at the minutes 1, 2, 3 and 9: four times as long as all of them are in the window.
+    Case("ProgramRestarts", restarts("a", "0 1 2 3x5 4x20") | restarts("b", "0x20"),
+         ("8m", "16m"), ("9m", "15m"),
+         (Alert({"name": "a"}, "a ended by itself and was started again 4 times within 15 minutes"),)),
+    # Three, and no sample at the window's begin; by hand; the appliance itself, which counts from zero then.
+    Case("ProgramRestarts", restarts("a", "7x5 8 9 10x40"), ("16m",), every="40s"),
+    Case("ProgramRestarts", restarts("a", "0x20") |
+         {'node_supervisord_start_time_seconds{name="a"}': "1+60x20"}, ("9m", "15m")),
+    Case("ProgramRestarts", restarts("a", "7x5 0x20"), ("6m", "15m")),
 
     Case("TargetDown", {'up{job="a"}': "0x9", 'up{job="b"}': "1x9"}, ("1m",), ("2m",),
          (Alert({"job": "a"}, "a does not tell its metrics"),)),

@@ -185,6 +185,8 @@ def test_each_of_our_own_is_told_apart_and_is_tested() -> None:
         assert kind.severity in ("info", "warning", "critical")
         assert re.search(r"\./scripts/\w+|docs/\w+\.md", kind.next), name
         assert set(kind.instead_of) <= alerts().keys(), name
+        seen = [alert for case in CASES if case.alert in kind.instead_of for alert in case.told]
+        assert all(set(kind.equal) <= alert.labels.keys() for alert in seen), f"nothing stands for {name}"
 
 
 def test_each_has_a_route(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from appliance.analytics.lake import Lake
 from appliance.analytics.lake_metrics import LakeCollector
 from appliance.backups.course_metrics import BackupCollector
 from appliance.metrics.families import CountsCollector
+from appliance.ops import supervisor
 from appliance.queue import scripts
 from appliance.queue.metrics import BOUNDS, QueueCollector
 from appliance.services import lake_runs
@@ -25,14 +26,17 @@ from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from appliance.tasks.certificate_metrics import CertificateCollector
 from appliance.tasks.door_metrics import BuildCollector, NginxCollector
+from appliance.tasks.program_metrics import ProgramCollector
 from appliance.tasks.relay import Relay
 from appliance.tasks.secret_metrics import SecretCollector
 from appliance.tasks.watch import Watch
 from tests.api.forms import publish, submit
 from tests.api.tasks import paused, until_status
 from tests.faults.steering import stopped, until_whole, with_context
+from tests.ops.command import appliance_command
 from tests.people import People
 from tests.running import Running, unique
+from tests.runtime.servers import until
 
 
 def scrape(appliance: Running) -> dict[tuple[str, ...], float]:
@@ -99,6 +103,29 @@ def test_it_tells_how_old_each_secret_is(appliance: Running) -> None:
     assert all(0 <= age < 24 * 3600 for age in ages.values())
 
 
+def test_it_counts_the_restarts_that_nobody_asked_for(appliance: Running) -> None:
+    """As `status` does, and by the label of node-exporter."""
+    name = "node-exporter"
+
+    def told() -> dict[str, float]:
+        found = scrape(appliance).items()
+        return {
+            labels[0]: count for (key, *labels), count in found if key == "appliance_program_restarts_total"
+        }
+
+    before = told()
+    assert {name, "nginx", "scheduler", "guardian"} <= before.keys(), "also those that have never ended"
+    words = ("supervisorctl", "restart", name)
+    ended = appliance_command(*words, data=appliance.paths.data, **appliance.environ)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert told() == before
+    appliance.signal(name)
+    until(lambda: told()[name] == before[name] + 1)
+    until(lambda: appliance.program(name).is_running)
+    shown = {each.name: each.restarts for each in supervisor.ask(appliance.paths)}
+    assert shown.items() <= told().items() and shown[name] == before[name] + 1
+
+
 def test_it_tells_whether_backups_are_missing(tmp_path: Path) -> None:
     told = {
         family.name: family.samples[0].value
@@ -146,6 +173,7 @@ def test_every_metric_is_documented() -> None:
         *SecretCollector.describe(SecretCollector.__new__(SecretCollector)),
         *CountsCollector(Path("/nonexistent")).describe(),
         *NginxCollector(Path("/nonexistent")).describe(),
+        *ProgramCollector.describe(ProgramCollector.__new__(ProgramCollector)),
         *BuildCollector.describe(BuildCollector.__new__(BuildCollector)),
         *Watch().describe(),
         *Relay().describe(),
