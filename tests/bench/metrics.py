@@ -29,7 +29,7 @@ from tests.bench.plain_edge import PlainEdge
 from tests.running import Running, running
 from tests.runtime.servers import free_ports, until
 
-URLS, FORMS, RESTARTS = 10_000, 1_000, 1_000
+URLS, FORMS, RESTARTS = 10_000, 10_000, 1_000
 _IDLE = 20.0
 """Seconds after the start."""
 _SCRAPES = 40.0
