@@ -178,7 +178,6 @@ def _undo(paths: Paths, chosen: Settings, about: About, fault: Exception) -> str
 
 def _put_back(paths: Paths, chosen: Settings) -> str:
     """What to tell when a database elsewhere is left as it is. Raises CannotStart, OSError."""
-    snapshots.check(paths)
     if snapshots.archive(paths).exists():
         if chosen.mongodb_uri is None:
             raise CannotStart(

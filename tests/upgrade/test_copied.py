@@ -217,6 +217,15 @@ def test_all_of_the_copy_is_on_the_disk_before_the_mark_says_so(
     assert str(paths.upgrade) in journal.between(("replace", str(snapshots.mark(paths))), ("", ""))
 
 
+def test_the_mark_is_gone_for_good_before_anything_starts(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(paths)
+    journal = Journal(monkeypatch)
+    snapshots.disarm(paths)
+    assert journal.between(("unlink", str(snapshots.mark(paths))), ("", "")) == [str(paths.upgrade)]
+
+
 def test_each_name_is_on_the_disk_before_the_next_changes(
     chosen: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,4 +241,3 @@ def test_each_name_is_on_the_disk_before_the_next_changes(
     gone = ("rename", str(paths.upgrade / "gone"))
     unmarked = ("unlink", str(snapshots.mark(paths)))
     assert str(paths.upgrade) in journal.between(gone, unmarked)
-    assert str(paths.upgrade) in journal.between(unmarked, ("", ""))[:1]
