@@ -80,9 +80,18 @@ def is_one(one: Path, other: Path) -> bool:
 
 def is_mount(folder: Path) -> bool:
     """Also when it is a folder of the same disk that is mounted there, which `Path.is_mount` does not see."""
-    shown = str(folder.resolve()).translate({ord(each): f"\\{ord(each):03o}" for each in " \t\n\\"})
+    return shown(folder.resolve()) in mounts()
+
+
+def mounts() -> set[str]:
+    """Where something is mounted, as `shown`."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()  # proc(5): the fifth field, so escaped
-    return any(line.split()[4] == shown for line in lines)
+    return {line.split()[4] for line in lines}
+
+
+def shown(folder: Path) -> str:
+    """Of a path without links, as the kernel shows it."""
+    return str(folder).translate({ord(each): f"\\{ord(each):03o}" for each in " \t\n\\"})
 
 
 @contextlib.contextmanager

@@ -11,8 +11,10 @@ import socket
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import bson
 import pymongo
 from bson.errors import BSONError
 from pymongo.database import Database
@@ -22,13 +24,14 @@ from appliance import addresses, levels, settings
 from appliance.addresses import Paths
 from appliance.backups import archive, keys
 from appliance.backups.archive import Damaged
+from appliance.clock import new_id
 from appliance.errors import CannotStart, Conflict
 from appliance.ops import database_alone
 from appliance.runtime import snapshots
-from appliance.runtime.migrating import AWAY
+from appliance.runtime.migrating import AWAY, LEFT
 from appliance.services import backup_making
 from appliance.settings import Settings
-from appliance.stores import applied, dumps, migrations
+from appliance.stores import applied, attempts, dumps, migrations
 from appliance.stores.applied import Lock
 from appliance.stores.dumps import Tally
 
@@ -42,7 +45,7 @@ def run(mode: str) -> int:
     chosen = settings.load()
     try:
         with _database(chosen) as db:
-            {"look": _look, "run": _migrate, "back": _put_back}[mode](chosen, db)
+            status = {"look": _look, "run": _migrate, "back": _put_back}[mode](chosen, db)
         if mode == "run":
             levels.note(chosen, levels.of_code())
     except ConnectionFailure as fault:
@@ -50,7 +53,7 @@ def run(mode: str) -> int:
         return AWAY
     except (PyMongoError, BSONError, Damaged, Conflict, OSError) as fault:
         raise CannotStart(str(fault)) from None
-    return 0
+    return status
 
 
 @contextlib.contextmanager
@@ -71,35 +74,50 @@ def _database(chosen: Settings) -> Iterator[Database[Any]]:
         yield client.get_default_database(addresses.DATABASE)
 
 
-def _look(chosen: Settings, db: Database[Any]) -> None:
+def _look(chosen: Settings, db: Database[Any]) -> int:
+    if chosen.mongodb_uri is not None:
+        attempts.check_none(db)
     level = applied.read(db)
     levels.note(chosen, level)
     print(level, flush=True)
+    return 0
 
 
-def _migrate(chosen: Settings, db: Database[Any]) -> None:
-    with applied.locked(db, f"process {os.getpid()} on {socket.gethostname()}") as lock:
+def _owner() -> str:
+    """Another one each time."""
+    return f"process {os.getpid()} on {socket.gethostname()} ({new_id()[-6:]})"
+
+
+def _migrate(chosen: Settings, db: Database[Any]) -> int:
+    with applied.locked(db, owner := _owner()) as lock:
         level = applied.read(db)  # another machine may have done it since we looked
-        steps = levels.pending(level)
+        steps, attempt = levels.pending(level), ""
         if chosen.mongodb_uri is not None and steps:
-            _back_up(chosen, level)
+            attempts.check_none(db, owner)
+            attempt = _back_up(chosen, level)
+            lock.check()
+            attempts.begin(db, attempt, owner)
         for step in steps:
-            _apply(db, step, lock)
+            _apply(db, step, lock, attempt)
+        if attempt:
+            attempts.end(db, attempt, "migrated")
+    return 0
 
 
-def _back_up(chosen: Settings, level: int) -> None:
-    """Of a database elsewhere: read back whole before anything is changed."""
+def _back_up(chosen: Settings, level: int) -> str:
+    """Of a database elsewhere: read back whole before anything is changed. The attempt's name."""
     paths = Paths(chosen.data)
     mark = snapshots.read(paths)
     if mark is None:
         raise CannotStart("this is for ./scripts/up alone")
     made = backup_making.make(chosen, snapshots.folder(paths))
     made.path.rename(snapshots.archive(paths))
-    snapshots.arm(paths, mark.about)
+    attempt = snapshots.arm(paths, replace(mark.about, level=level))
     print(f"backed up the database as it is, of level {level}: {made.documents} documents", flush=True)
+    return attempt
 
 
-def _apply(db: Database[Any], step: levels.Step, lock: Lock) -> None:
+def _apply(db: Database[Any], step: levels.Step, lock: Lock, attempt: str) -> None:
     """Raises CannotStart with what the migration says, whatever it is."""
     told_at = 0.0
 
@@ -115,7 +133,7 @@ def _apply(db: Database[Any], step: levels.Step, lock: Lock) -> None:
         print(f"migration {step.number}: {migration.does}", flush=True)
         migration.run(db, tell)
         lock.check()
-        applied.record(db, step)
+        applied.record(db, step, attempt)
     except (CannotStart, PyMongoError):
         raise
     except Exception as fault:
@@ -126,19 +144,61 @@ def _apply(db: Database[Any], step: levels.Step, lock: Lock) -> None:
         ) from None
 
 
-def _put_back(chosen: Settings, db: Database[Any]) -> None:
-    """All collections as they are in the backup; killed anywhere, it is done again from the beginning."""
+def _put_back(chosen: Settings, db: Database[Any]) -> int:
+    """LEFT when nothing of it is this appliance's to put back. Raises CannotStart when others have changed it
+    since, and keeps everything.
+    """
     paths = Paths(chosen.data)
+    mark = snapshots.read(paths)
+    if mark is None:
+        raise CannotStart("this is for ./scripts/up alone")
+    # The lock of the process that was killed: it died with its `up`, whose data folder is ours now.
+    attempts.free(db, mark.attempt)
+    with applied.locked(db, owner := _owner()) as lock:
+        state = attempts.find_state(db, mark.attempt, mark.about.level, owner, is_asked=mark.phase == "asked")
+        if state == "open":
+            attempts.own(db, mark.attempt, owner)
+        elif state is None and mark.phase == "asked":
+            attempts.begin(db, mark.attempt, owner)
+        elif state == "put back":
+            return 0
+        else:
+            print(
+                "the upgrade was broken off "
+                + ("after its end" if state else "before it changed the database")
+                + ", which is left as it is",
+                flush=True,
+            )
+            return LEFT
+        _restore(paths, db, lock)
+        attempts.end(db, mark.attempt, "put back")
+    print("the database is what it was", flush=True)
+    return 0
+
+
+def _restore(paths: Paths, db: Database[Any], lock: Lock) -> None:
+    """All collections as they are in the backup; killed anywhere, it is done again from the beginning, for
+    what says that comes last. Raises CannotStart, PyMongoError, OSError, Damaged.
+    """
     path, identities = snapshots.archive(paths), keys.read_all(paths.backup_key)
     manifest = archive.check(path, *identities)
     wanted = {name: Tally(**tally) for name, tally in manifest["collections"].items()}
+    wanted.pop(applied.COLLECTION, None)
     for name in dumps.collections(db):
-        db.drop_collection(name)
+        lock.check()
+        if name != applied.COLLECTION:
+            db.drop_collection(name)
+    level: list[dict[str, Any]] = []
     with archive.reading(path, *identities) as members:
         for name, content in members:
-            if name.startswith(backup_making.COLLECTIONS):
-                dumps.insert(db, name.split("/")[1], content.read())
-    if wrong := dumps.differing(db, wanted):
+            if not name.startswith(backup_making.COLLECTIONS):
+                continue
+            lock.check()
+            if (collection := name.split("/")[1]) == applied.COLLECTION:
+                level += [row for row in bson.decode_all(content.read()) if row["_id"] == "level"]
+            else:
+                dumps.insert(db, collection, content.read())
+    if wrong := [name for name in dumps.differing(db, wanted) if name != applied.COLLECTION]:
         raise CannotStart(f"after it was put back, {', '.join(wrong)} is not what was backed up")
-    db[applied.COLLECTION].delete_one({"_id": "lock"})
-    print("the database is what it was", flush=True)
+    for row in level:
+        db[applied.COLLECTION].replace_one({"_id": "level"}, row, upsert=True)

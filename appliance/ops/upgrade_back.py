@@ -8,8 +8,9 @@ import sys
 from appliance import levels, settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
-from appliance.ops import parent, service
+from appliance.ops import parent, service, upgrade_secrets
 from appliance.runtime import ownership, snapshots
+from appliance.runtime.snapshots import About, Mark
 
 
 def run(*, sure: bool, above: int | None) -> int:
@@ -23,25 +24,61 @@ def run(*, sure: bool, above: int | None) -> int:
     with parent.hold(paths) as pid:
         if pid is not None:
             raise CannotStart(f"the appliance runs as process {pid}; next: stop it, run this again")
-        about, known = snapshots.find(paths), levels.of_code()
-        if about is None:
-            raise CannotStart(f"{snapshots.folder(paths)} holds no copy; next: restore a backup of before")
-        if about.level > known:
-            raise CannotStart(
-                f"the copy is of level {about.level}, and this code knows level {known} at most;"
-                " next: the same with newer code"
-            )
-        if came := _erased_since(paths):
-            raise CannotStart(
-                f"what was erased since for a person's sake would come back (erasures: {came});"
-                " next: restore a backup of before, which erases it anew (docs/backup.md)"
-            )
+        begun = snapshots.read(paths)
+        if begun is not None and begun.phase == "migrating":
+            print(f"an upgrade was broken off, and the next start goes back; next: {service.start_command()}")
+            return 0
+        about = _find_copy(paths, begun)
         if not sure and not _confirmed(about.at):
             print("nothing was changed")
             return 1
-        snapshots.rearm(paths, about)
+        try:
+            then = upgrade_secrets.keep_newer(paths)
+            snapshots.rearm(paths, about)
+        except OSError as fault:
+            raise CannotStart(
+                f"{fault.filename or paths.upgrade}: {fault.strerror}; next: mend that, run this again"
+            ) from None
+    _tell(paths, then)
     print(f"the data of {about.at} takes its place at the next start; next: {service.start_command()}")
     return 0
+
+
+def _find_copy(paths: Paths, begun: Mark | None) -> About:
+    """One that is whole and may be put back. Raises CannotStart."""
+    about, known = snapshots.find(paths), levels.of_code()
+    if about is None:
+        unknown = "" if begun else snapshots.find_unknown(paths)
+        raise CannotStart(
+            unknown or f"{snapshots.folder(paths)} holds no copy; next: restore a backup of before"
+        )
+    if about.level > known:
+        raise CannotStart(
+            f"the copy is of level {about.level}, and this code knows level {known} at most;"
+            " next: the same with newer code"
+        )
+    snapshots.check(paths)
+    if came := _erased_since(paths):
+        raise CannotStart(
+            f"what was erased since for a person's sake would come back (erasures: {came});"
+            " next: restore a backup of before, which erases it anew (docs/backup.md)"
+        )
+    return about
+
+
+def _tell(paths: Paths, then: list[str]) -> None:
+    if snapshots.archive(paths).exists():
+        print("secrets stay as they are; passwords of accounts come back with the database")
+        return
+    print(
+        "keys that sign sessions, and keys of backups made since, stay; passwords of accounts come back with"
+        " the database, certificates with tls"
+    )
+    if then:
+        print(
+            f"as of then, too: {', '.join(then)};"
+            " next, when it is ready again: ./scripts/appliance secrets rotate database; … rotate admin"
+        )
 
 
 def _erased_since(paths: Paths) -> int:

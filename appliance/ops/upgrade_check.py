@@ -62,6 +62,7 @@ def look(folder: Path, chosen: Settings) -> Found:
     faults = [
         *_place(),
         *_level_faults(level, there),
+        *_copy(chosen, bool(pending)),
         *_room(chosen, there, bool(pending), makes),
         *_settings(folder),
     ]
@@ -90,6 +91,16 @@ def _level_faults(level: int | None, there: Release) -> list[str]:
         " next: take a newer release, or restore a backup of before"
     )
     return [fault]
+
+
+def _copy(chosen: Settings, migrates: bool) -> list[str]:
+    """What a start of the newer code would refuse before it copies the data."""
+    paths = Paths(chosen.data)
+    if not migrates:
+        return []
+    unknown = snapshots.find_unknown(paths) if snapshots.read(paths) is None else ""
+    obstacles = [] if chosen.mongodb_uri else snapshots.find_obstacles(paths)
+    return [*obstacles, *([unknown] if unknown else [])]
 
 
 def _room(chosen: Settings, there: Release, migrates: bool, makes: list[str]) -> list[str]:

@@ -27,6 +27,8 @@ from appliance.settings import HOME, Settings
 
 AWAY: Final = 3
 """Exit status of `appliance migrate`: the database does not answer."""
+LEFT: Final = 4
+"""Of `appliance migrate back`: the database is left as it is, for nothing of it was changed, or all is."""
 OLDER: Final = (
     "start the older code again (in a checkout: git checkout of it; a service: appliance upgrade FOLDER)"
 )
@@ -42,17 +44,19 @@ def recover(paths: Paths, chosen: Settings) -> list[str]:
     if mark is None:
         if paths.upgrade.is_dir():
             snapshots.tidy(paths)
-        return []
+        return [told] if (told := snapshots.find_unknown(paths)) else []
     if mark.phase == "copying":
         snapshots.throw_away(paths)
         return ["an upgrade was broken off before it changed any data; its unfinished copy is removed"]
-    _put_back(paths, chosen)
+    if left := _put_back(paths, chosen):
+        return [left]
     about = mark.about
     return [f"an upgrade of the data to level {about.to} was broken off; it is of level {about.level} again"]
 
 
 def bring_up_to_date(paths: Paths, chosen: Settings, say: Say) -> None:
     """Call with the lock, while nothing runs. Raises CannotStart; then the data is what it was."""
+    _prove(paths, chosen)
     wanted = levels.of_code()
     level = _find_level(paths, chosen, wanted)
     if level > wanted:
@@ -63,13 +67,49 @@ def bring_up_to_date(paths: Paths, chosen: Settings, say: Say) -> None:
     say(f"the data is of level {level}, this code of {wanted}; migrations: {names}")
     about = About(level, wanted, __version__, rfc3339(utc_now()))
     try:
+        _check_copy(paths, chosen)
         _check_room(paths, chosen)
         _copy(paths, chosen, about, say)
         _run("run", paths, say)
-        snapshots.disarm(paths)
+        _end(paths)
     except (CannotStart, OSError) as fault:
         raise CannotStart(_undo(paths, chosen, about, fault)) from None
-    say(f"the data is of level {wanted}; what it was before is in {snapshots.folder(paths)} for 7 days")
+    kept = snapshots.find(paths)
+    where = f"; what it was before is in {snapshots.folder(paths)} for 7 days" if kept else ""
+    say(f"the data is of level {wanted}{where}")
+
+
+def _end(paths: Paths) -> None:
+    mark = snapshots.read(paths)
+    if mark is not None and mark.phase == "copying":
+        snapshots.throw_away(paths)  # another machine has migrated the database since we looked
+    else:
+        snapshots.disarm(paths)
+
+
+def _prove(paths: Paths, chosen: Settings) -> None:
+    """That the database starts on what was put back; only then goes what was there. Raises CannotStart."""
+    if chosen.mongodb_uri is not None or not snapshots.aside(paths).exists():
+        return
+    status, told = _ask("look", paths)
+    if status:
+        raise CannotStart(
+            f"the database does not start on what was put back: {_fault(told)}; what was there before is kept"
+            f" in {snapshots.aside(paths)}; next: restore a backup of before (docs/backup.md)"
+        )
+    try:
+        snapshots.let_go(paths)
+    except OSError as fault:
+        raise CannotStart(f"{snapshots.aside(paths)} cannot be removed: {fault}; next: mend that") from None
+
+
+def _check_copy(paths: Paths, chosen: Settings) -> None:
+    """Raises CannotStart when this data cannot be copied, or another copy is in the way; OSError."""
+    faults = [] if chosen.mongodb_uri else snapshots.find_obstacles(paths)
+    if unknown := snapshots.find_unknown(paths):
+        faults.append(unknown)
+    if faults:
+        raise CannotStart("\n".join(faults))
 
 
 def _find_level(paths: Paths, chosen: Settings, wanted: int) -> int:
@@ -78,13 +118,13 @@ def _find_level(paths: Paths, chosen: Settings, wanted: int) -> int:
     if chosen.mongodb_uri is None:
         if known is not None:
             return known
-        if wanted == levels.BASELINE or not _has_data(paths):
+        if not _has_data(paths):
             levels.note(chosen, wanted)
             return wanted
     status, told = _ask("look", paths)
     if status == 0:
         return int(told[-1])
-    if status == AWAY and wanted == (known or levels.BASELINE):
+    if status == AWAY and chosen.mongodb_uri and wanted == (known or levels.BASELINE):
         return wanted  # it was so when it was seen last: it may come back while we run
     raise CannotStart(f"nobody knows the level of the data: {_fault(told)}")
 
@@ -116,13 +156,13 @@ def _copy(paths: Paths, chosen: Settings, about: About, say: Say) -> None:
 
 def _undo(paths: Paths, chosen: Settings, about: About, fault: Exception) -> str:
     """What to tell. Raises CannotStart when it cannot be undone now: the next start does that."""
-    mark = snapshots.read(paths)
+    mark, left = snapshots.read(paths), ""
     try:
         if mark is not None and mark.phase == "migrating":
-            _put_back(paths, chosen)
+            left = _put_back(paths, chosen)
         elif mark is not None:
             snapshots.throw_away(paths)
-    except OSError as second:
+    except (OSError, CannotStart) as second:
         raise CannotStart(
             f"the migration failed ({fault}), and the data is not put back yet ({second});"
             " next: mend that; any start, of the older code too, puts it back first"
@@ -132,12 +172,12 @@ def _undo(paths: Paths, chosen: Settings, about: About, fault: Exception) -> str
     )
     return (
         f"the data could not be brought from level {about.level} to {about.to}: {why};"
-        f" it is of level {about.level} as before; next: mend that and start again, or {OLDER}"
+        f" {left or f'it is of level {about.level} as before'}; next: mend that and start again, or {OLDER}"
     )
 
 
-def _put_back(paths: Paths, chosen: Settings) -> None:
-    """Raises CannotStart, OSError."""
+def _put_back(paths: Paths, chosen: Settings) -> str:
+    """What to tell when a database elsewhere is left as it is. Raises CannotStart, OSError."""
     if snapshots.archive(paths).exists():
         if chosen.mongodb_uri is None:
             raise CannotStart(
@@ -146,9 +186,25 @@ def _put_back(paths: Paths, chosen: Settings) -> None:
             )
         levels.forget(chosen)
         status, told = _ask("back", paths)
+        if status == LEFT:
+            snapshots.disarm(paths)
+            return told[-1]
         if status:
-            raise CannotStart(f"the database could not be put back: {_fault(told)}; next: start again")
+            raise CannotStart(_not_put_back(paths, told))
     snapshots.put_back(paths)
+    return ""
+
+
+def _not_put_back(paths: Paths, told: list[str]) -> str:
+    fault = _fault(told)
+    if "; next: " in fault:
+        return f"the database could not be put back: {fault}"
+    return (
+        f"the database could not be put back: {fault}; the backup of before stays in"
+        f" {snapshots.archive(paths)}; next: start again; to keep the database as it is: mv"
+        f" '{snapshots.mark(paths)}' ELSEWHERE, start again; to give up what it holds: empty it, then"
+        f" ./scripts/appliance backup restore '{snapshots.archive(paths)}' --replace"
+    )
 
 
 def _too_new(paths: Paths, level: int, wanted: int) -> str:

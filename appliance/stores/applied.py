@@ -1,4 +1,4 @@
-"""Which migrations the database has been through: `upgrades`, of two documents.
+"""Which migrations the database has been through: `upgrades`.
 
 `{_id: "level", number, applied: [{number, name, version, at}]}`, and the lock of whoever changes it: `{_id:
 "lock", owner, until}`. A database may be shared by several machines, so their data folders' locks are not
@@ -48,9 +48,18 @@ def read(db: Sync[Any]) -> int:
     return int(found["number"]) if found else levels.BASELINE
 
 
-def record(db: Sync[Any], step: levels.Step) -> None:
-    """The data has this level now. Raises PyMongoError."""
+def at_work(owner: str) -> str:
+    """What to tell whoever wants the lock that this one has."""
+    return (
+        f"{owner} is at work on this database, and says so again each {_RENEWED:.0f} s;"
+        f" next: wait for its end, or {HELD.seconds} s when it was killed"
+    )
+
+
+def record(db: Sync[Any], step: levels.Step, attempt: str = "") -> None:
+    """The data has this level now; in which attempt (`attempts`) it came. Raises PyMongoError."""
     told = {"number": step.number, "name": step.name, "version": __version__, "at": utc_now()}
+    told |= {"attempt": attempt} if attempt else {}
     db[COLLECTION].update_one(
         {"_id": "level"}, {"$set": {"number": step.number}, "$push": {"applied": told}}, upsert=True
     )
@@ -91,10 +100,7 @@ class Lock:
             )
         except DuplicateKeyError:
             found = self._rows.find_one({"_id": "lock"}) or {}
-            raise CannotStart(
-                f"{found.get('owner', 'somebody')} is at work on this database, and says so again each"
-                f" {_RENEWED:.0f} s; next: wait for its end, or {HELD.seconds} s when it was killed"
-            ) from None
+            raise CannotStart(at_work(found.get("owner", "somebody"))) from None
 
     def keep(self) -> None:
         """In a thread: renew it until it is released."""

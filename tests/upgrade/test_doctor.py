@@ -90,4 +90,4 @@ def test_going_back_is_asked_for_and_never_brings_back_what_was_erased(chosen: S
         upgrade_back.run(sure=True, above=None)
     (paths.erasures / "x.json").unlink()
     assert upgrade_back.run(sure=True, above=None) == 0
-    assert (mark := snapshots.read(paths)) and mark.phase == "migrating"
+    assert (mark := snapshots.read(paths)) and mark.phase == "asked"

@@ -33,12 +33,27 @@ def test_data_from_before_is_brought_to_the_level_of_the_code(case: Case, tmp_pa
     refused = case.refused()
     assert f"the data in {case.data} is of level 2, and this code knows level 1 at most" in refused
     assert "next: start the newer code again, or give up what was stored since" in refused
+    case.paths.level.unlink()  # the database is asked then
+    assert f"the data in {case.data} is of level 2, and this code knows level 1" in case.refused()
     with case.running(newer.home):  # nothing is left to do
         assert "migrations" not in case.told
+        for name in ("backup", "jwt", "cursors", "webhooks", "admin"):
+            assert case.command("secrets", "rotate", name, home=newer.home).returncode == 0
+        assert case.command("backup", "create", home=newer.home).returncode == 0
+    (backup,) = case.paths.backups.glob("*.age")
+    stays = [case.paths.backup_key, case.paths.jwt_keys, case.paths.cursor_key]
+    now = [path.read_bytes() for path in stays]
     # Whoever wants the older code all the same gives up what came since.
-    assert case.command("upgrade", "--back", "--yes").returncode == 0
-    with case.running():
+    back = case.command("upgrade", "--back", "--yes")
+    assert back.returncode == 0 and "as of then, too: admin_password;" in back.stdout
+    with case.running() as client:
         assert "it is of level 1 again" in case.told
+        assert not list(case.paths.upgrade.iterdir())
+        admin = {"username": "admin", "password": case.paths.admin_password.read_text().strip()}
+        assert client.post("/auth/login", json=admin).status_code == 200
+    # What was replaced since, maybe since it leaked, stays so; and backups made since are opened.
+    assert [path.read_bytes() for path in stays] == now
+    assert case.command("backup", "verify", str(backup)).returncode == 0
     assert not case.find("responses", {"marked": True})
 
 
@@ -48,12 +63,12 @@ def test_one_that_fails_midway_leaves_all_as_it_was(case: Case, tmp_path: Path) 
     assert "migration 2 (mark_responses) failed: ValueError: row 150 is not what it should be" in refused
     assert "it is of level 1 as before; next: mend that and start again, or start the older code" in refused
     assert snapshots.read(case.paths) is None and snapshots.find(case.paths) is None
-    assert not list(case.paths.upgrade.iterdir())
+    assert [each.name for each in case.paths.upgrade.iterdir()] == ["aside"]
     assert case.tallies() == before
+    with case.running():
+        assert not list(case.paths.upgrade.iterdir())
     assert (case.paths.files / "ab" / "kept").read_text() == "a file"
     assert (case.paths.files / "ab" / "kept").stat().st_nlink == 1
-    with case.running():
-        pass
 
 
 def killed_midway(case: Case, newer: Tree) -> None:

@@ -35,6 +35,9 @@ def upgrade(situation: Situation) -> Iterator[Fault]:
     elif level is not None and level < known:
         names = ", ".join(step.name for step in levels.pending(level))
         yield "warning", f"the next start migrates the data from level {level} to {known}: {names}", start
+    if mark is None and (unknown := snapshots.find_unknown(paths)):
+        meaning, _, after = unknown.partition("; next: ")
+        yield "warning", meaning, after
     kept = snapshots.find(paths)
     if mark is None and kept is not None and snapshots.is_old(kept, situation.now()):
         yield (
