@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance import alertmanager
 from appliance.clock import rfc3339
+from appliance.ops.table import shown
 from appliance.settings import Settings
 
 
@@ -38,4 +39,4 @@ def in_one_line(found: list[dict[str, str]] | None) -> str:
         return "none"
     names = [f"{row['name']} ({row['severity']}{', quiet' * (row['quiet'] == 'yes')})" for row in found]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{len(names)}: {', '.join(names[:5])}{more}; next: ./scripts/appliance alerts list"
+    return f"{len(names)}: {shown(', '.join(names[:5]))}{more}; next: ./scripts/appliance alerts list"

@@ -28,7 +28,7 @@ _PLAIN: Final = frozenset({
 _TOLD: Final = frozenset({"message", "error", "err", "exception", "why", "reason"})
 """Fields with the text of a fault."""
 _OF_OTHERS: Final = "msg"
-"""What Prometheus, Alertmanager and mongod call a text: one of their code; beside it stands what it is about."""
+"""What Prometheus, Alertmanager and mongod call a text: one of their code; what it is about is beside it."""
 _NUMERIC: Final = frozenset({"upstream_seconds", "upstream_status"})
 _LARGEST: Final = 10**9
 """A number that is larger may be somebody's telephone, unless it counts bytes."""

@@ -36,7 +36,7 @@ LONGEST: Final = dt.timedelta(days=30)
 OPERATOR: Final = "operator"
 """Who works at the machine itself."""
 SECONDS: Final = 3.0
-"""That Alertmanager has for each answer while somebody waits, who has `mongo.DEADLINE` for the rows as well."""
+"""That Alertmanager has for an answer while somebody waits: less than `mongo.DEADLINE`, which bounds both."""
 AT_ONCE: Final = 2
 
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="alertmanager")

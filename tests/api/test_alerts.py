@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
@@ -26,6 +27,7 @@ from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import inbox as store
 from appliance.tasks import alert_chores
+from tests.api.accounts import command
 from tests.api.forms import publish, submit
 from tests.api.webhooks import OK, clear, hook
 from tests.people import People
@@ -169,6 +171,22 @@ def test_whatever_a_label_is_called_it_comes_in(appliance: Running, cast: People
     assert rows(cast.admin, name)[0]["state"] == "resolved"
 
 
+def test_a_terminal_is_not_steered_by_a_label(appliance: Running, cast: People) -> None:
+    name, mark = unique("Steer"), os.urandom(8).hex()
+    told = message(name, "firing", mark, utc_now())
+    told["alerts"][0]["labels"] |= {"where": "\x1b]0;owned\x07\r\0", "severity": "\x1b[31mcritical"}
+    told["alerts"][0]["annotations"]["summary"] = "one\n\x1b[2Jtwo"
+    assert inner(appliance, told).json() == {"changed": 1}
+    (row,) = rows(cast.admin, name)
+    for words in (("show", row["alert_id"]), ("list",)):
+        shown = command(appliance, "alerts", *words)
+        assert shown.returncode == 0 and name in shown.stdout
+        assert not [each for each in shown.stdout if ord(each) < 32 and each != "\n"], words
+        assert "\\x1b[31mcritical" in shown.stdout
+    assert "where=\\x1b]0;owned\\x07\\r\\x00" in command(appliance, "alerts", "show", row["alert_id"]).stdout
+    inner(appliance, {"alerts": [told["alerts"][0] | {"status": "resolved", "endsAt": rfc3339(utc_now())}]})
+
+
 def test_the_inner_door_is_closed_to_all_others(appliance: Running, cast: People) -> None:
     body = message(unique("Stranger"), "firing", "abc", utc_now())
     token = appliance.paths.alertmanager_password.read_text().strip()
@@ -308,20 +326,28 @@ def test_that_the_inbox_is_not_held_to_alertmanager_is_told(
     assert "not held to Alertmanager" in caplog.text
 
 
-def test_the_scheduler_waits_longer_for_alertmanager_than_others(appliance: Running) -> None:
+def test_the_scheduler_waits_longer_for_alertmanager_than_others(
+    appliance: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of 10,000 alerts take longer than anybody may wait who asks by the API."""
     given: list[str] = []
+
+    async def none(_: object) -> list[Row]:
+        return []
+
+    monkeypatch.setattr(store, "open_rows", none)  # of other tests, which would be settled with this one
 
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             time.sleep(0.3)
-            body = {"/api/v2/status": {"uptime": "2026-01-01T00:00:00Z"}}.get(self.path, [])
+            body: object = {"/api/v2/status": {"uptime": "2026-01-01T00:00:00Z"}}.get(self.path, [])
             content = json.dumps(body).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
             given.append(self.path)
+            with contextlib.suppress(OSError):
+                self.wfile.write(content)
 
         def log_message(self, *_: object) -> None: ...
 
