@@ -1,14 +1,17 @@
 """Alertmanager's API (v2) on this machine, for all who know its password: the API, the scheduler, the
-guardian, commands. Each call may take `SECONDS`; what runs an event loop calls it in a thread.
+guardian, commands. Each call may take `SECONDS`, or as long as is said by `within`; what runs an event loop
+calls it in a thread.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import datetime as dt
 import http.client
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,13 +24,24 @@ from appliance.own_alerts import USER
 from appliance.settings import Settings
 
 SECONDS: Final = 5.0
-BYTES: Final = 16 * 1024 * 1024
-"""Of an answer."""
+BYTES: Final = 64 * 1024 * 1024
+"""Of an answer: 10,000 alerts are some 10 MiB."""
 T = TypeVar("T")
+_seconds: contextvars.ContextVar[float] = contextvars.ContextVar("alertmanager_seconds", default=SECONDS)
 
 
 class Away(Exception):
     """It is off, does not answer, or refuses: in words for an operator."""
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is asked in the body, and in threads that it begins, may take so long, each."""
+    token = _seconds.set(seconds)
+    try:
+        yield
+    finally:
+        _seconds.reset(token)
 
 
 class Status(msgspec.Struct):
@@ -79,7 +93,11 @@ class _Made(msgspec.Struct):
 
 def cut(moment: dt.datetime) -> dt.datetime:
     """To whole milliseconds: its webhooks tell nanoseconds, its API does not."""
-    return moment.astimezone(dt.UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+    try:
+        moment = moment.astimezone(dt.UTC)
+    except OverflowError:  # before the year 1 or after 9999 there
+        moment = moment.replace(tzinfo=dt.UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def alerts(settings: Settings) -> list[Alert]:
@@ -173,7 +191,7 @@ def _send(settings: Settings, method: str, path: str, body: Any) -> tuple[int, b
     if body is not None:
         content, headers["content-type"] = msgspec.json.encode(body), "application/json"
     port = addresses.inner_port(settings, "alertmanager")
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=_seconds.get())
     try:
         line.request(method, path, content, headers)
         answer = line.getresponse()

@@ -145,7 +145,8 @@ async def _leave_when_taken_away(context: Context) -> None:
     if not program.startswith("api-"):
         return  # by hand
     path = Paths(context.settings.data).api_socket(int(program.removeprefix("api-")))
-    while path.exists():  # noqa: ASYNC110 - what happens in a folder sets no event
+    while path.exists():
+        counts.look_after()
         await asyncio.sleep(_LOOK)
     context.stopping = True
 

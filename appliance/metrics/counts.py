@@ -11,6 +11,7 @@ Contract:
   live at once (the old one is still leaving), the second has a file of its own, `api-1~2`; readers add up.
 - The whole file is on the disk before it is mapped: else a full disk would kill whoever counts (SIGBUS).
 - What does not fit any more is counted as `dropped`: a label that nobody bounded never grows the file.
+- A file that somebody has removed is made anew within a second or two, with all that was counted in it.
 - Nothing here fails: without a file it is counted in memory, and nobody is told.
 - For one thread a process: an addition is no atomic one.
 """
@@ -21,6 +22,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +60,12 @@ class Counts:
             self.cells[1] = _HEAD
             self.cells[0] = _MAGIC
         self._dropped = self.place(*DROPPED)
+
+    def move(self, memory: mmap.mmap) -> None:
+        """To another file, with all that was counted. For the thread that counts."""
+        cells = memoryview(memory).cast("Q")
+        cells[:] = self.cells
+        self.cells = cells
 
     def add(self, *key: str, by: int = 1) -> None:
         at = self._places.get(key)
@@ -99,15 +107,41 @@ def wipe(folder: Path) -> None:
 
 
 _own = Counts()
+_kept: tuple[Path, str, tuple[int, int]] | None = None
+"""Folder, slot, and device and number of the file."""
+_looked = 0.0
 
 
 def keep_in(folder: Path, slot: str) -> None:
     """From here on this process counts in its slot's file. Call once, after the last fork."""
-    global _own
+    global _own, _kept
     try:
-        _own = Counts(_mapped(folder, slot))
+        memory, file = _mapped(folder, slot)
+        _own, _kept = Counts(memory), (folder, slot, file)
     except (OSError, ValueError, IndexError) as fault:
         log.warning("counts for nobody to see", extra={"slot": slot, "error": str(fault)[:200]})
+
+
+def look_after() -> None:
+    """Make the file anew if it is gone, with all that was counted: else nobody would see any more of it.
+
+    It looks once in a second at most. Who counts by `add` need not call it, who keeps places has to.
+    """
+    global _kept, _looked
+    if _kept is None or (now := time.monotonic()) - _looked < 1:
+        return
+    _looked = now
+    folder, slot, file = _kept
+    if file in _files(folder, slot):
+        return
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        memory, file = _mapped(folder, slot)
+        _own.move(memory)
+    except (OSError, ValueError, IndexError):
+        return  # the disk is full: again in a second
+    _kept = folder, slot, file
+    log.warning("the counts were removed, and are there again", extra={"slot": slot})
 
 
 def own() -> Counts:
@@ -117,6 +151,7 @@ def own() -> Counts:
 def add(*key: str, by: int = 1) -> None:
     """One more of this, with the values of its labels. Each must be one of a few."""
     _own.add(*key, by=by)
+    look_after()
 
 
 def told() -> Counter[Key]:
@@ -124,13 +159,28 @@ def told() -> Counter[Key]:
     return Counter({key: int(_own.cells[at]) for key, at, _ in _records(_own.cells)})
 
 
-def _mapped(folder: Path, slot: str) -> mmap.mmap:
+def _paths(folder: Path, slot: str) -> Iterator[Path]:
     for number in range(1, _AT_ONCE + 1):
-        path = folder / f"{slot}{'' if number == 1 else f'~{number}'}.counts"
+        yield folder / f"{slot}{'' if number == 1 else f'~{number}'}.counts"
+
+
+def _files(folder: Path, slot: str) -> Iterator[tuple[int, int]]:
+    for path in _paths(folder, slot):
+        with contextlib.suppress(OSError):
+            yield _identity(path.lstat())
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _mapped(folder: Path, slot: str) -> tuple[mmap.mmap, tuple[int, int]]:
+    for path in _paths(folder, slot):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.posix_fallocate(descriptor, 0, BYTES)
+            file = _identity(os.fstat(descriptor))
             memory = mmap.mmap(descriptor, BYTES)  # with a descriptor of its own, which keeps the lock
         except BlockingIOError:
             continue
@@ -138,7 +188,7 @@ def _mapped(folder: Path, slot: str) -> mmap.mmap:
             os.close(descriptor)
         if not _is_sound(memory):
             memory[:] = bytes(BYTES)
-        return memory
+        return memory, file
     raise OSError(f"{_AT_ONCE} processes have this slot already")
 
 

@@ -31,7 +31,6 @@ class Requests:
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._cells = counts.cells
         self._totals: dict[tuple[str, str, int], int] = {}
         self._times: dict[tuple[str, str], int] = {}
 
@@ -39,14 +38,15 @@ class Requests:
         """1 µs once it was there before; that holds for all labels there can be."""
         if method not in METHODS:
             method = OTHER
+        cells = self._counts.cells  # another one, once its file was removed
         total = self._totals.get((route, method, status))
         if total is None:
             total = self._counts.place(TOTAL, route, method, str(status))
             self._totals[route, method, status] = total
-        self._cells[total] += 1
+        cells[total] += 1
         times = self._times.get((route, method))
         if times is None:
             times = self._times[route, method] = self._counts.place(SECONDS, route, method, cells=CELLS)
         if times >= 0:
-            self._cells[times + bisect_left(_NANOSECONDS, nanoseconds)] += 1
-            self._cells[times + _SUM] += nanoseconds
+            cells[times + bisect_left(_NANOSECONDS, nanoseconds)] += 1
+            cells[times + _SUM] += nanoseconds

@@ -10,7 +10,7 @@ import msgspec
 
 from appliance.errors import CannotStart
 from appliance.ops import firing, inside
-from appliance.ops.table import print_table
+from appliance.ops.table import print_table, shown
 from appliance.services import inbox
 from appliance.services import inbox_shapes as shapes
 from appliance.services.context import Context
@@ -135,11 +135,18 @@ def _print(alert: shapes.Alert, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(told, indent=2))
         return 0
-    print(f"{alert.name} ({alert.severity}): {_state(alert)}\n{alert.summary}\n")
-    print(f"next      {alert.next}\nrunbook   {alert.runbook}")
-    print("labels    " + ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items())))
-    print(f"id        {alert.alert_id}\n")
+    lines = [
+        f"{alert.name} ({alert.severity}): {_state(alert)}",
+        *alert.summary.splitlines(),
+        "",
+        f"next      {alert.next}",
+        f"runbook   {alert.runbook}",
+        "labels    " + ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items())),
+        f"id        {alert.alert_id}",
+        "",
+    ]
     for step in alert.history:
         by = f" by {step.by}" if step.by else ""
-        print(f"{step.at}  {step.what}{by}" + (f": {step.note}" if step.note else ""))
+        lines.append(f"{step.at}  {step.what}{by}" + (f": {step.note}" if step.note else ""))
+    print("\n".join(map(shown, lines)))
     return 0

@@ -11,6 +11,7 @@ from appliance.addresses import Paths
 from appliance.errors import CannotStart, SettingError, with_mend
 from appliance.ops import checks, instance
 from appliance.ops.findings import Finding, Situation
+from appliance.ops.table import shown
 from appliance.runtime import place
 from appliance.settings import HELD, HELD_SECRETS
 
@@ -85,7 +86,7 @@ def _parts(fault: str) -> tuple[str, str]:
 
 def _print(found: list[Finding]) -> None:
     for finding in found:
-        print(f"{finding.severity:<8} {finding.check:<15} {finding.meaning}")
+        print(f"{finding.severity:<8} {finding.check:<15} {shown(finding.meaning)}")
         if finding.next:
             print(f"{'':<24} next: {finding.next}")
     worst = ", ".join(_count(severity, found) for severity in ("error", "warning"))

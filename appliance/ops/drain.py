@@ -50,6 +50,8 @@ class Left(NamedTuple):
 
 def run(*, message: str, duration: int | None, timeout: int, as_json: bool) -> int:
     """1 when something still runs at the timeout. Raises CannotStart."""
+    if timeout < 0:
+        raise CannotStart(f"--timeout {timeout}: seconds are needed, 0 or more; 0 looks once")
     paths = Paths(inside.load_started().data)
     if parent.find(paths) is None:
         raise CannotStart("the appliance is not running, so nothing is under way; next: ./scripts/up")

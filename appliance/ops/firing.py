@@ -6,6 +6,7 @@ from collections import Counter
 
 from appliance import alertmanager
 from appliance.clock import rfc3339
+from appliance.ops.table import shown
 from appliance.settings import Settings
 
 
@@ -41,7 +42,7 @@ def in_one_line(found: list[dict[str, str]] | None) -> str:
     counts = Counter(
         f"{row['name']} ({row['severity']}{', quiet' * (row['quiet'] == 'yes')})" for row in found
     )
-    shown = [(f"{count} times " if count > 1 else "") + name for name, count in counts.items()][:5]
+    names = [(f"{count} times " if count > 1 else "") + name for name, count in counts.items()][:5]
     rest = sum(list(counts.values())[5:])
     more = f" and {rest} more" if rest else ""
-    return f"{len(found)}: {', '.join(shown)}{more}; next: ./scripts/appliance alerts list"
+    return f"{len(found)}: {shown(', '.join(names))}{more}; next: ./scripts/appliance alerts list"

@@ -21,6 +21,7 @@ from appliance.clock import Clock
 from appliance.errors import CannotStart
 from appliance.ops.log_lines import Line, Parser, Wanted, as_json_line, as_text
 from appliance.ops.log_tail import Tail
+from appliance.ops.table import shown
 from appliance.runtime import place, programs
 
 POLL_SECONDS = 0.2
@@ -128,6 +129,6 @@ def _show(lines: Iterable[Line], *, as_json: bool) -> int:
     """How many lines there were."""
     count = 0
     for count, line in enumerate(lines, 1):  # noqa: B007 - wanted after the loop
-        sys.stdout.write((as_json_line(line) if as_json else as_text(line)) + "\n")
+        sys.stdout.write((as_json_line(line) if as_json else shown(as_text(line).expandtabs())) + "\n")
     sys.stdout.flush()
     return count

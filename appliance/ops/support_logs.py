@@ -1,7 +1,8 @@
 """Lines of logs for `appliance support`, by what may be in one: words that the code wrote, numbers, ids.
 
-Texts of errors quote what they were about, which may be an answer: what stands in quotes or braces is left
-out of them. A request is told without its query, and without what names something in its path.
+Texts of errors tell what they were about, which may be an answer: of those that are not in our code only the
+kind is told (`support_texts`), and of the lines of other programs not what stands in quotes or braces. A
+request is told without its query, and without what names something in its path.
 """
 
 from __future__ import annotations
@@ -13,26 +14,40 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.ops import support_texts
 from appliance.ops.log_lines import Line, Parser
+from appliance.ops.log_times import find_time
 from appliance.settings import HOME
 
 _PLAIN: Final = frozenset({
-    "time", "ts", "level", "program", "logger", "request_id", "task_id", "form_id", "form", "worker", "chore",
+    "time", "ts", "level", "program", "logger", "task_id", "form_id", "form", "worker", "chore",
     "kind", "signal", "caller", "component", "method", "protocol", "alert", "event", "state", "address",
     "upstream_status", "delivery_id", "child", "duration", "version", "exit",
 })  # fmt: skip
 """Fields whose text is ours, or an id."""
-_TOLD: Final = frozenset({"message", "msg", "error", "err", "exception", "why", "reason"})
+_TOLD: Final = frozenset({"message", "error", "err", "exception", "why", "reason"})
 """Fields with the text of a fault."""
+_OF_OTHERS: Final = "msg"
+"""What Prometheus, Alertmanager and mongod call a text: one of their code; what it is about is beside it."""
 _NUMERIC: Final = frozenset({"upstream_seconds", "upstream_status"})
 _LARGEST: Final = 10**9
 """A number that is larger may be somebody's telephone, unless it counts bytes."""
 _PATHS: Final = frozenset({"uri", "path_of_request"})
-_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"?|(?<!\w)'(?:\\.|[^'\\])*'?|`[^`]*`?|\{[^{}]*\}?")
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?|`[^`]*`?|\{[^{}]*\}?")
+_UNPAIRED = re.compile(r"(?s)'.*")
+_APOSTROPHE = re.compile(r"\w'\w")
 _FRAME = re.compile(r"^\s*File \"[^\"]{1,300}\", line \d+(?:, in [\w<>.]+)?$")
 _TITLE = re.compile(
-    r"^(?:Traceback \(most recent call last\):|During handling of .*|The above exception .*)$"
+    r"^(?:Traceback \(most recent call last\):"
+    r"|During handling of the above exception, another exception occurred:"
+    r"|The above exception was the direct cause of the following exception:)$"
 )
+_LAST = re.compile(
+    r"^((?:[a-z_]\w{0,60}\.)+[A-Z]\w{0,60}|[A-Z]\w{0,60}(?:Error|Exception|Group|Exit|Interrupt))(?::|$)"
+)
+"""Of a traceback: a kind with its module, or one that its name says."""
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
+"""As nginx makes one; a caller may send another, and write into it what he likes."""
 _MOST: Final = 300
 _READ_MORE: Final = 8
 """Times as many bytes of a log are read as are kept: some of each line is left out."""
@@ -40,14 +55,21 @@ _NAMED_AFTER: Final = frozenset({"f"})
 
 
 def as_text(line: Line) -> str | None:
-    """None for a request, which goes elsewhere."""
+    """None for a request, which goes elsewhere, and for what goes on with a line that is told already.
+
+    Such lines name no time: of a traceback the frames and what kind of fault it was are told.
+    """
     if line.fields:
         return None if is_request(line) else json.dumps(_fields(line.fields), ensure_ascii=False)
+    if find_time(line.text, {}) is not None:
+        return told(line.text)
     if _FRAME.match(line.text) or _TITLE.match(line.text):
         return line.text
     if line.text.startswith((" ", "\t")):
         return None  # the code of a frame, or what goes on with something that was left out
-    return told(line.text)
+    if found := _LAST.match(line.text):
+        return found[1]
+    return " ".join(support_texts.kinds(line.text)) or None
 
 
 def is_request(line: Line) -> bool:
@@ -65,22 +87,32 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool | int | float):
             if abs(value) < _LARGEST or name.endswith("bytes"):
                 found[name] = value
-        elif not isinstance(value, str):
-            continue
-        elif name in _PLAIN:
-            found[name] = value[:_MOST]
-        elif name in _PATHS:
-            found[name] = path(value)
-        elif name in _TOLD:
-            found[name] = traceback(value) if "\n" in value else told(value)
-        elif name in _NUMERIC and re.fullmatch(r"[\d., :\-]{0,40}", value):
-            found[name] = value
+        elif isinstance(value, str) and (text := _field(name, value)) is not None:
+            found[name] = text
     return found
 
 
+def _field(name: str, value: str) -> str | None:
+    if name == "request_id":
+        return value if _REQUEST_ID.fullmatch(value) else support_texts.LEFT_OUT
+    if name in _PLAIN:
+        return value[:_MOST]
+    if name in _PATHS:
+        return path(value)
+    if name == _OF_OTHERS:
+        return told(value)
+    if name in _TOLD:
+        is_traceback = "\n" in value and name != "message"
+        return traceback(value) if is_traceback else support_texts.told(value)[:_MOST]
+    return value if name in _NUMERIC and re.fullmatch(r"[\d., :\-]{0,40}", value) else None
+
+
 def told(text: str) -> str:
-    """Of the text of a fault: without what it quotes."""
+    """Of a line of another program: without what it quotes, and without what a fault says."""
     before = None
+    text = support_texts.before_a_kind(text)
+    if text.count("'") % 2 or _APOSTROPHE.search(text):  # nobody can tell where a quote ends
+        text = _UNPAIRED.sub(support_texts.LEFT_OUT, text)
     while text != before:  # what is nested
         before, text = text, _QUOTED.sub("…", text)
     return text if len(text) <= _MOST else f"{text[:_MOST]}…"
@@ -92,7 +124,7 @@ def traceback(text: str) -> str:
     for line in text.splitlines():
         if _FRAME.match(line) or _TITLE.match(line):
             lines.append(line)
-        elif found := re.match(r"^([\w.]{1,100})(?:$|:)", line):
+        elif found := _LAST.match(line):
             lines.append(found[1])
     return "\n".join(lines)
 

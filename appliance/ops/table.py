@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import category
+
+
+def shown(text: str) -> str:
+    """What others wrote, as a terminal may have it: characters that steer one are seen instead (`\\x1b`).
+
+    Also those that turn the direction of writing, so that what is read is what is there.
+    """
+    return "".join(
+        each if each.isprintable() or category(each) == "Zs" else repr(each)[1:-1] for each in text
+    )
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, *rows):
+    """Cells may be of others: they are `shown`."""
+    told = [[shown(cell) for cell in row] for row in (titles, *rows)]
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    for row in told:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 

@@ -42,7 +42,11 @@ class Closed:
 
 
 def close(paths: Paths, now: dt.datetime, message: str = "", seconds: int | None = None) -> Closed:
-    """From the next request on. Raises CannotStart for a message that is too long, OSError."""
+    """From the next request on. Raises CannotStart for a message that cannot be said, OSError."""
+    if any("\ud800" <= each <= "\udfff" for each in message):
+        raise CannotStart(
+            "the message is not UTF-8, which the page and the answers are; next: say it in UTF-8"
+        )
     until = clock.rfc3339(now + dt.timedelta(seconds=seconds)) if seconds is not None else None
     closed = Closed(clock.rfc3339(now), until, " ".join(message.split()))
     if (longest := max(map(_bytes, _texts(closed.message)))) > _LONGEST:

@@ -14,7 +14,10 @@ import sys
 from asyncio.subprocess import PIPE
 
 from appliance import logs, processes
-from appliance.errors import Unavailable
+from appliance.errors import TooMany, Unavailable
+
+_AGAIN = 2
+"""Seconds after which whoever found no slot may ask again."""
 
 log = logs.get(__name__)
 
@@ -48,16 +51,23 @@ def hold_down(parent: int, memory: int, cpu_seconds: int) -> None:
 
 
 class Turn:
-    """One of the slots, waited for at most `patience` seconds. Raises Unavailable, saying `busy`."""
+    """One of the slots, waited for at most `patience` seconds. Raises Unavailable, or what is given, saying
+    `busy`."""
 
-    def __init__(self, slots: asyncio.Semaphore, patience: float, busy: str) -> None:
-        self._slots, self._patience, self._busy = slots, patience, busy
+    def __init__(
+        self,
+        slots: asyncio.Semaphore,
+        patience: float,
+        busy: str,
+        problem: type[Unavailable | TooMany] = Unavailable,
+    ) -> None:
+        self._slots, self._patience, self._busy, self._problem = slots, patience, busy, problem
 
     async def __aenter__(self) -> None:
         try:
             await asyncio.wait_for(self._slots.acquire(), self._patience)
         except TimeoutError:
-            raise Unavailable(self._busy) from None
+            raise self._problem(self._busy, retry_after=_AGAIN) from None
 
     async def __aexit__(self, *_: object) -> None:
         self._slots.release()

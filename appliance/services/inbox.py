@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pymongo.errors import PyMongoError
@@ -34,6 +35,14 @@ HOLD: Final = dt.timedelta(minutes=30)
 LONGEST: Final = dt.timedelta(days=30)
 OPERATOR: Final = "operator"
 """Who works at the machine itself."""
+SECONDS: Final = 3.0
+"""That Alertmanager has for an answer while somebody waits: less than `mongo.DEADLINE`, which bounds both."""
+AT_ONCE: Final = 2
+
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="alertmanager")
+"""Of its own: while Alertmanager hangs, no submission waits for a thread."""
+_turns = asyncio.Semaphore(AT_ONCE)
+_PATIENCE: Final = 0.5
 
 log = logs.get(__name__)
 
@@ -55,7 +64,8 @@ async def receive(context: Context, told: list[shapes.Told]) -> int:
 def row_of(told: shapes.Told | alertmanager.Alert, state: str = "firing") -> Document:
     """A new one."""
     started = alertmanager.cut(told.startsAt)
-    labels, ended = told.labels, None
+    labels = {name: value for name, value in told.labels.items() if "\0" not in name}  # BSON has no such name
+    ended = None
     history = [Step(started, "fired")]
     if isinstance(told, shapes.Told) and told.status == "resolved":
         state, ended = "resolved", alertmanager.cut(told.endsAt)
@@ -247,9 +257,20 @@ def comment(row: Document) -> str:
 
 
 async def _ask(ask: Any, *given: Any) -> Any:
-    """Raises Unavailable."""
+    """Raises Unavailable; soon when as many wait for it as may, since it is slow then, or away."""
     try:
-        return await asyncio.to_thread(ask, *given)
+        await asyncio.wait_for(_turns.acquire(), _PATIENCE)
+    except TimeoutError:
+        raise Unavailable("Alertmanager does not answer others either; nothing was changed.") from None
+
+    def work() -> Any:
+        with alertmanager.within(SECONDS):
+            return ask(*given)
+
+    asking = asyncio.get_running_loop().run_in_executor(_threads, work)
+    asking.add_done_callback(lambda _: _turns.release())  # not before, though nobody waits for it any more
+    try:
+        return await asyncio.shield(asking)
     except alertmanager.Away as fault:
         raise Unavailable(f"{fault}; nothing was changed.") from None
 

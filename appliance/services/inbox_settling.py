@@ -18,7 +18,7 @@ import asyncio
 import datetime as dt
 from typing import Any, Final
 
-from appliance import alertmanager, logs
+from appliance import alertmanager
 from appliance.alertmanager import Alert, World
 from appliance.clock import Clock
 from appliance.services import inbox as service
@@ -31,24 +31,21 @@ SETTLED: Final = dt.timedelta(minutes=2)
 """Prometheus tells what fires each minute, the appliance each half."""
 GRACE: Final = dt.timedelta(minutes=1)
 """From a silence to the row that asks for it, and from an alert to the message of it."""
+SECONDS: Final = 30.0
+"""That Alertmanager has for each answer: for all of 10,000 alerts it takes 3 to 6."""
 KEPT: Final = dt.timedelta(days=30)
 MOST: Final = 5_000
 """Alerts that are over, which are kept at most."""
 
-log = logs.get(__name__)
-
 
 async def settle(context: Context, now: Clock) -> int:
-    """How much there was to do. Raises PyMongoError."""
+    """How much there was to do. Raises Away, PyMongoError."""
     if not context.settings.monitoring:
         return 0
     rows = await inbox.open_rows(context.db)  # first: what it names, Alertmanager has by then
-    try:
+    with alertmanager.within(SECONDS):
         world = await asyncio.to_thread(alertmanager.look, context.settings)
         return await _Round(context, world, now()).settle(rows)
-    except alertmanager.Away as fault:
-        log.debug("later", extra={"error": str(fault)})
-        return 0
 
 
 class _Round:

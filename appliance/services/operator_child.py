@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from appliance import logs
-from appliance.errors import Unavailable
+from appliance.errors import TooMany, Unavailable
 from appliance.services.children import Turn
 
 CHILD = "appliance.ops.asked"
@@ -28,6 +28,7 @@ Act = Literal["restart", "rotate"]
 
 log = logs.get(__name__)
 _looking, _acting = asyncio.Semaphore(1), asyncio.Semaphore(1)
+"""One child of each kind at a time: each takes a CPU for seconds, and 100 MiB."""
 _left: set[asyncio.Task[Any]] = set()
 """Children that go on behind an answer."""
 
@@ -40,8 +41,8 @@ class Told(NamedTuple):
 
 
 async def look(kind: Look, **asked: Any) -> Told:
-    """Raises Unavailable when it takes too long, or somebody else's takes long."""
-    async with Turn(_looking, _PATIENCE, "Somebody is looking already; ask again."):
+    """Raises TooMany while others look, which is no fault of ours; Unavailable when it takes too long."""
+    async with Turn(_looking, _PATIENCE, "Somebody is looking already; ask again.", TooMany):
         child = await _start(kind, asked, is_tied=True)
         try:
             async with asyncio.timeout(SECONDS):
@@ -56,8 +57,8 @@ async def look(kind: Look, **asked: Any) -> Told:
 
 
 async def act(kind: Act, **asked: Any) -> Told | None:
-    """None when it goes on behind. Raises Unavailable while another goes on."""
-    async with Turn(_acting, _PATIENCE, "Another one is under way; ask again."):
+    """None when it goes on behind. Raises TooMany while another goes on."""
+    async with Turn(_acting, _PATIENCE, "Another one is under way; ask again.", TooMany):
         child = await _start(kind, asked, is_tied=False)
         ending = asyncio.ensure_future(child.communicate())
         _left.add(ending)

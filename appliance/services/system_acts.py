@@ -27,7 +27,7 @@ _SEVERITIES: Final[tuple[shapes.Severity, ...]] = ("ok", "warning", "error")
 
 
 async def findings() -> shapes.SystemFindings:
-    """What doctor finds, as this program's user may look. Raises Unavailable."""
+    """What doctor finds, as this program's user may look. Raises TooMany, Unavailable."""
     told = await operator_child.look("doctor")
     found = msgspec.convert(told.answer, list[shapes.SystemFinding])
     worst = max((each.severity for each in found), key=_SEVERITIES.index)
@@ -37,7 +37,7 @@ async def findings() -> shapes.SystemFindings:
 async def logs(
     program: str | None, level: str | None, since: str, request_id: str | None, limit: int
 ) -> shapes.LogLines:
-    """The newest lines. Raises BadRequest, Unavailable."""
+    """The newest lines. Raises BadRequest, TooMany, Unavailable."""
     told = await operator_child.look(
         "logs", program=program, level=level, since=since, request_id=request_id, limit=limit
     )
@@ -47,7 +47,7 @@ async def logs(
 
 
 async def restart(context: Context, caller: Caller, name: str) -> shapes.RestartedService:
-    """Raises NotFound; Conflict for what would cut the answer, or stays off; Unavailable."""
+    """Raises NotFound; Conflict for what would cut the answer, or stays off; TooMany."""
     known = await asyncio.to_thread(programs.list_all, Paths(context.settings.data))
     if name not in {each.name for each in known}:
         raise NotFound("There is no such program; GET /api/v1/system lists all.")
@@ -64,7 +64,7 @@ async def restart(context: Context, caller: Caller, name: str) -> shapes.Restart
 
 
 async def secrets() -> shapes.SystemSecrets:
-    """Raises Unavailable."""
+    """Raises TooMany, Unavailable."""
     told = await operator_child.look("secrets")
     if told.refused is not None:
         raise Unavailable(told.refused)
@@ -72,7 +72,7 @@ async def secrets() -> shapes.SystemSecrets:
 
 
 async def rotate(context: Context, caller: Caller, name: str) -> shapes.RotatedSecret:
-    """Raises NotFound; Conflict for what comes from outside or takes a reload; Unavailable."""
+    """Raises NotFound; Conflict for what comes from outside or takes a reload; TooMany, Unavailable."""
     if name not in SECRETS:
         raise NotFound(f"There is no such secret; there are {', '.join(sorted(SECRETS))}.")
     await pauses.record(context.db, audit.Entry(caller.user_id, "secret.rotation_asked", name, {}))

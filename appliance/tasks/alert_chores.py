@@ -10,6 +10,8 @@ from appliance.services import inbox_settling, own_causes
 from appliance.services.context import Context
 
 PRUNE: dt.timedelta = dt.timedelta(hours=1)
+TELL = 3
+"""Failures, one after the other, from one line in the log to the next."""
 
 log = logs.get(__name__)
 
@@ -29,14 +31,24 @@ class Tell:
 
 
 class Settle:
-    """A chore."""
+    """A chore: that it fails once is no news, while Alertmanager starts; that it goes on failing is."""
 
     def __init__(self) -> None:
         self._pruned: dt.datetime | None = None
+        self._failures = 0
 
     async def __call__(self, context: Context, now: Clock) -> int:
         moment = now()
         if self._pruned is None or abs(moment - self._pruned) >= PRUNE:
             await inbox_settling.prune(context, now)
             self._pruned = moment
-        return await inbox_settling.settle(context, now)
+        try:
+            done = await inbox_settling.settle(context, now)
+        except alertmanager.Away as fault:
+            self._failures += 1
+            if self._failures % TELL == 0:
+                about = {"times": self._failures, "error": str(fault)}
+                log.warning("the inbox of alerts is not held to Alertmanager", extra=about)
+            return 0
+        self._failures = 0
+        return done

@@ -125,7 +125,7 @@ CHORES = (
     Chore("certificate", 10.0, Certificates(), seconds=None),
     Chore("rotate", 5.0, rotate),
     Chore("tell", AGAIN, alert_chores.Tell()),
-    Chore("inbox", 10.0, alert_chores.Settle()),
+    Chore("inbox", 10.0, alert_chores.Settle(), seconds=None),
 )
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
+import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import httpx
@@ -20,6 +26,9 @@ from appliance.services import inbox, inbox_settling
 from appliance.services.context import Context, open_context
 from appliance.settings import Settings
 from appliance.stores import inbox as store
+from appliance.tasks import alert_chores
+from tests.api.accounts import command
+from tests.api.forms import publish, submit
 from tests.api.webhooks import OK, clear, hook
 from tests.people import People
 from tests.running import Running, unique
@@ -148,6 +157,36 @@ def test_what_is_sent_again_or_in_another_order_is_one_row(appliance: Running, c
     assert [row["state"] for row in rows(cast.admin, name)] == ["firing", "resolved"]
 
 
+@pytest.mark.parametrize("label", ["se\0v", "a.b", "$where", "", "$", "..", "\x1b[31m"])
+def test_whatever_a_label_is_called_it_comes_in(appliance: Running, cast: People, label: str) -> None:
+    """Alertmanager would send a message again and again that is answered 5xx, and all others with it."""
+    name, mark = unique("Odd"), os.urandom(8).hex()
+    told = message(name, "firing", mark, utc_now())
+    told["alerts"][0]["labels"][label] = "x\0y"
+    assert inner(appliance, told).json() == {"changed": 1}
+    (row,) = rows(cast.admin, name)
+    assert row["labels"].get(label) == (None if "\0" in label else "x\0y")
+    told["alerts"][0] |= {"status": "resolved", "endsAt": "0001-01-01T00:00:00+14:00"}
+    assert inner(appliance, told).json() == {"changed": 1}
+    assert rows(cast.admin, name)[0]["state"] == "resolved"
+
+
+def test_a_terminal_is_not_steered_by_a_label(appliance: Running, cast: People) -> None:
+    name, mark = unique("Steer"), os.urandom(8).hex()
+    told = message(name, "firing", mark, utc_now())
+    told["alerts"][0]["labels"] |= {"where": "\x1b]0;owned\x07\r\0", "severity": "\x1b[31mcritical"}
+    told["alerts"][0]["annotations"]["summary"] = "one\n\x1b[2Jtwo"
+    assert inner(appliance, told).json() == {"changed": 1}
+    (row,) = rows(cast.admin, name)
+    for words in (("show", row["alert_id"]), ("list",)):
+        shown = command(appliance, "alerts", *words)
+        assert shown.returncode == 0 and name in shown.stdout
+        assert not [each for each in shown.stdout if ord(each) < 32 and each != "\n"], words
+        assert "\\x1b[31mcritical" in shown.stdout
+    assert "where=\\x1b]0;owned\\x07\\r\\x00" in command(appliance, "alerts", "show", row["alert_id"]).stdout
+    inner(appliance, {"alerts": [told["alerts"][0] | {"status": "resolved", "endsAt": rfc3339(utc_now())}]})
+
+
 def test_the_inner_door_is_closed_to_all_others(appliance: Running, cast: People) -> None:
     body = message(unique("Stranger"), "firing", "abc", utc_now())
     token = appliance.paths.alertmanager_password.read_text().strip()
@@ -271,7 +310,113 @@ def test_without_alertmanager_nothing_is_half_done(appliance: Running, cast: Peo
     with pytest.raises(Unavailable, match="nothing was changed"):
         within(away, lambda context: inbox.acknowledge(context, None, row["alert_id"], None))
     assert rows(cast.admin, row["name"]) == [row] and silences(appliance, row) == []
-    assert within(away, lambda context: inbox_settling.settle(context, utc_now)) == 0
+    with pytest.raises(alertmanager.Away):
+        within(away, lambda context: inbox_settling.settle(context, utc_now))
+
+
+def test_that_the_inbox_is_not_held_to_alertmanager_is_told(
+    appliance: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not of one failure, which each start has; not each time."""
+    away, chore, told = replace(appliance.settings, port_base=1), alert_chores.Settle(), []
+    for settings in (away, away, appliance.settings, *[away] * 6):
+        within(settings, lambda context: chore(context, utc_now))
+        told.append(len([each for each in caplog.records if each.levelname == "WARNING"]))
+    assert told == [0, 0, 0, 0, 0, 1, 1, 1, 2]
+    assert "not held to Alertmanager" in caplog.text
+
+
+def test_the_scheduler_waits_longer_for_alertmanager_than_others(
+    appliance: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of 10,000 alerts take longer than anybody may wait who asks by the API."""
+    given: list[str] = []
+
+    async def none(_: object) -> list[Row]:
+        return []
+
+    monkeypatch.setattr(store, "open_rows", none)  # of other tests, which would be settled with this one
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(0.3)
+            body: object = {"/api/v2/status": {"uptime": "2026-01-01T00:00:00Z"}}.get(self.path, [])
+            content = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            given.append(self.path)
+            with contextlib.suppress(OSError):
+                self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        offset = addresses.inner_port(replace(appliance.settings, port_base=1000), "alertmanager") - 1000
+        slow = replace(appliance.settings, port_base=server.server_address[1] - offset)
+        try:
+            with alertmanager.within(0.1):
+                with pytest.raises(alertmanager.Away, match="TimeoutError"):
+                    alertmanager.alerts(slow)
+                assert within(slow, lambda context: inbox_settling.settle(context, _before)) == 0
+        finally:
+            server.shutdown()
+    assert len(given) >= 3
+
+
+def _before() -> dt.datetime:
+    """When nothing that is missing there is over: Alertmanager has just begun."""
+    return dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def test_while_alertmanager_hangs_others_are_answered(appliance: Running, cast: People) -> None:
+    """Those who ask for quiet soon hear that it is slow, and take nobody's thread."""
+    row = arrived(appliance, cast.admin)
+    path, form_id = f"{PATH}/{row['alert_id']}/silence", publish(cast.alice)
+
+    def ask(_: int) -> tuple[int, float]:
+        begun = time.monotonic()
+        answer = cast.admin.post(path, json={"seconds": 600})
+        return answer.status_code, time.monotonic() - begun
+
+    appliance.signal("alertmanager", signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(24) as pool:
+            asked = [pool.submit(ask, number) for number in range(24)]
+            begun = time.monotonic()
+            sent = [submit(cast.alice, form_id).status_code for _ in range(4)]
+            took = time.monotonic() - begun
+            answers = [each.result() for each in asked]
+    finally:
+        appliance.signal("alertmanager", signal.SIGCONT)
+    assert (sent, took < inbox.SECONDS) == ([201] * 4, True), took
+    assert {status for status, _ in answers} == {503}
+    times = sorted(taken for _, taken in answers)
+    assert times[len(times) // 2] < 2 and times[-1] < 4.5, times
+    assert rows(cast.admin, row["name"]) == [row]
+
+
+def test_at_most_two_ask_alertmanager_at_a_time(appliance: Running) -> None:
+    """More of one process wait a little; however long it hangs, no thread is taken that others need."""
+    asking, most, lock = [0], [0], threading.Lock()
+
+    def hang(_: Settings) -> None:
+        with lock:
+            asking[0] += 1
+            most[0] = max(most[0], asking[0])
+        time.sleep(1)
+        with lock:
+            asking[0] -= 1
+
+    async def ask() -> list[Any]:
+        asked = [inbox._ask(hang, appliance.settings) for _ in range(6)]
+        told = asyncio.gather(*asked, return_exceptions=True)
+        assert await asyncio.wait_for(asyncio.to_thread(threading.active_count), 0.4) > 0
+        return list(await told)
+
+    told = asyncio.run(ask())
+    assert (most[0], told.count(None), len([x for x in told if isinstance(x, Unavailable)])) == (2, 2, 4)
 
 
 def test_one_that_ends_meanwhile_is_not_acknowledged(

@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from appliance.metrics import counts
+from appliance.metrics import counts, requests
 from tests import disks
 
 KEY = ("logins", "ok")
@@ -19,6 +20,8 @@ KEY = ("logins", "ok")
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one of these tests counts, and the slots that it holds, are its own."""
     monkeypatch.setattr(counts, "_own", counts.Counts())
+    monkeypatch.setattr(counts, "_kept", None)
+    monkeypatch.setattr(counts, "_looked", 0.0)
 
 
 def child(work: Callable[[], None]) -> int:
@@ -162,3 +165,32 @@ def test_a_start_empties_the_folder_and_hurts_nobody_who_still_counts(tmp_path: 
     assert counts.read(tmp_path) == {}
     count_in(tmp_path)
     assert total(tmp_path) == 1
+
+
+def test_a_file_that_was_removed_is_made_anew_with_all_that_was_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [100.0]
+    monkeypatch.setattr(counts, "time", SimpleNamespace(monotonic=lambda: moment[0]))
+    folder = tmp_path / "counts"
+    folder.mkdir()
+    count_in(folder, times=3)
+    noted = requests.Requests(counts.own())
+    for gone in ("file", "folder"):
+        noted.note("/x", "GET", 200, 1)
+        (folder / "api-1.counts").unlink()
+        if gone == "folder":
+            folder.rmdir()
+        counts.add(*KEY)
+        assert counts.read(folder) == {}, "it looks once in a second"
+        moment[0] += 1
+        if gone == "file":
+            counts.look_after()
+        else:
+            counts.add(*KEY)
+        noted.note("/x", "GET", 200, 1)
+    counts.add(*KEY)
+    assert total(folder) == 3 + 2 + 1 + 1
+    assert counts.read(folder)["http_requests", "/x", "GET", "200"] == [4]
+    assert child(lambda: count_in(folder)) == 0, "the slot is still taken"
+    assert sorted(path.name for path in folder.iterdir()) == ["api-1.counts", "api-1~2.counts"]

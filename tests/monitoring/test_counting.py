@@ -191,3 +191,12 @@ def test_a_number_that_was_not_so_is_counted_once(appliance: Running) -> None:
         return counts.told() - before
 
     assert with_context(appliance, mend) == {("invariants_mended", "partials"): 1}
+
+
+def test_counts_that_somebody_has_removed_come_back(appliance: Running, cast: People) -> None:
+    key = ("appliance_http_requests_total", "GET", "/api/v1/forms", "200")
+    cast.alice.get("/api/v1/forms")
+    before = scrape(appliance)[key]
+    for path in appliance.paths.counts.glob("api-*.counts"):
+        path.unlink()
+    until(lambda: scrape(appliance).get(key, 0) >= before, 10, "nothing was lost")

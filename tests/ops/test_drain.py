@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from appliance.ops import draining
 from appliance.runtime import door
 from tests.api.accounts import command
 from tests.api.forms import publish, submit
@@ -68,11 +69,24 @@ def test_a_message_is_said_as_it_was_given(opened: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--for", "soon"], ["--for", "0m"], ["--for", "31d"], ["--message", "é" * 126]]
+    "words",
+    [
+        ["--for", "soon"],
+        ["--for", "0m"],
+        ["--for", "31d"],
+        ["--message", "é" * 126],
+        ["--message", "caf\udce9"],
+    ],
 )
 def test_what_cannot_be_said_leaves_the_door_open(opened: Running, words: list[str]) -> None:
     assert command(opened, "maintenance", "on", *words).returncode == 2
     assert door.find(opened.paths) is None
+
+
+@pytest.mark.parametrize("words", [["--timeout", "-5"], ["--message", "caf\udce9"]])
+def test_a_drain_that_makes_no_sense_changes_nothing(opened: Running, words: list[str]) -> None:
+    assert command(opened, "drain", *words).returncode == 2
+    assert door.find(opened.paths) is None and draining.paused(opened.paths) == []
 
 
 def test_the_wait_that_is_told_goes_down(opened: Running) -> None:

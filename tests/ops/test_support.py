@@ -24,7 +24,7 @@ import pytest
 from appliance import known_secrets, settings
 from appliance.clock import parse_rfc3339, utc_now
 from appliance.errors import CannotStart
-from appliance.ops import support, support_logs, support_mask, support_parts, support_secrets
+from appliance.ops import support, support_logs, support_mask, support_parts, support_secrets, support_texts
 from appliance.settings import HOME
 from appliance.stores import dead_letters, mongo
 from tests import disks
@@ -168,6 +168,7 @@ class Planted:
         lines += [{"error": f"400 at /x?a={quote(value, safe='')} again", "message": "x"} for value in whole]
         lines += [{"error": f"authorization: Basic {word}", "message": "x"} for word in basic]
         lines += [{"message": "header", "why": word} for word in basic]
+        lines += [{"message": f"of {value}", "reason": value, "request_id": value} for value in whole]
         lines += [
             {"message": "an unknown field", "answers": value, "username": value, "to": value}
             for value in whole
@@ -184,26 +185,36 @@ class Planted:
         lines += [
             {
                 "message": "failed",
-                "exception": f"{TRACEBACK}: {value}",
+                "exception": f"{TRACEBACK}: {value}\n{value}: {value}",
             }
             for value in whole
         ]
         lines.append({"message": f"mongodb://user:{values['password in an address']}@db.test/x"})
         lines.append({"message": f"Authorization: Bearer {values['bearer']}"})
+        moment = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
         with (appliance.paths.logs / "api-1.log").open("a") as log:
+            for value in whole:
+                log.write(f"{moment} failed with {'' if _is_answer(values, value) else value} there\n")
+                log.write(f"{moment} at /x?a={quote(value, safe='')} again\n")
+                log.write(f"{TRACEBACK}: {value}\n{value} goes on\nand: {value}\n")
+                log.write(f"{moment} [error] appliance.errors.OddError: {value}\n")
+            log.write(f"{moment} mongodb://user:{values['password in an address']}@db.test/x\n")
+            log.write(f"{moment} Authorization: Bearer {values['bearer']}\n")
+            for word in basic:
+                log.write(f"{moment} authorization: Basic {word}\n")
             for line in lines:
                 log.write(
                     json.dumps({"time": now, "level": "error", "program": "api-1", "logger": "x", **line})
                     + "\n"
                 )
         with (appliance.paths.logs / "nginx.log").open("a") as log:
-            moment = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
             log.write(
                 f"{moment} [error] 1#1: *5 connect() failed, client: {values['IPv4']}, server: , request:"
                 f' "GET /f/{values["slug of a form"]}?pin={values["query of a request"]} HTTP/1.1", referrer:'
                 f' "https://x.test/?q={values["answer"]}"\n'
             )
             log.write(f"{moment} [error] 1#1: *6 client: {values['IPv6']} sent {values['mail in a log']}\n")
+            log.write(f"{moment} [error] 1#1: *7 it wasn't '{values['answer in an error']}'\n")
 
 
 async def _write(appliance: Dotted, letter: dict[str, Any]) -> None:
@@ -312,7 +323,10 @@ GONE: dict[str, tuple[object, str, object, str]] = {
     "mail": (support_mask, "_MAIL", NEVER, "its domain"),
     "addresses": (support_mask, "_ADDRESS", NEVER, "IPv6"),
     "what looks like a key": (support_mask, "_IN_QUESTION", NEVER, "bearer"),
-    "what is quoted": (support_logs, "_QUOTED", NEVER, "answer in an error"),
+    "what is quoted": (support_logs, "_QUOTED", NEVER, "slug of a form"),
+    "where nobody can tell": (support_logs, "_UNPAIRED", NEVER, "answer in an error"),
+    "what a text is known by": (support_texts, "told", str, "answer in an error"),
+    "an id of a request": (support_logs, "_REQUEST_ID", re.compile(".*"), "answer in an error"),
     "which fields": (support_logs, "_fields", dict, "answer in a field"),
     "which parts of a path": (support_logs, "path", str, "name in a path"),
     "what a traceback says": (support_logs, "traceback", str, "answer in an error"),
