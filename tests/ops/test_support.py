@@ -458,8 +458,8 @@ def test_a_part_that_hangs_or_fails_takes_no_other_with_it(tmp_path: Path) -> No
     assert told[-1] == (4, 4)
     assert made.manifest["failed"] == [
         {"part": "hangs", "fault": "it did not end within 0 s"},
-        {"part": "fails", "fault": "ZeroDivisionError: division by zero"},
-        {"part": "quotes", "fault": "ValueError: invalid literal for int() with base 10: …"},
+        {"part": "fails", "fault": "ZeroDivisionError: …"},
+        {"part": "quotes", "fault": "ValueError: …"},
     ]
     assert [row["name"] for row in made.manifest["files"]] == ["a.txt"]
 
