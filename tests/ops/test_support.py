@@ -458,8 +458,8 @@ def test_a_part_that_hangs_or_fails_takes_no_other_with_it(tmp_path: Path) -> No
     assert told[-1] == (4, 4)
     assert made.manifest["failed"] == [
         {"part": "hangs", "fault": "it did not end within 0 s"},
-        {"part": "fails", "fault": "ZeroDivisionError: division by zero"},
-        {"part": "quotes", "fault": "ValueError: invalid literal for int() with base 10: …"},
+        {"part": "fails", "fault": "ZeroDivisionError: …"},
+        {"part": "quotes", "fault": "ValueError: …"},
     ]
     assert [row["name"] for row in made.manifest["files"]] == ["a.txt"]
 
@@ -478,19 +478,14 @@ def test_it_has_a_bound(tmp_path: Path) -> None:
 
 def test_of_each_log_the_last_lines_are_read_and_those_before_a_rotation(tmp_path: Path) -> None:
     log = tmp_path / "worker-high.log"
-    lines = [
-        json.dumps({"time": f"2026-01-31T12:00:{number:02d}Z", "message": f"line {number}"})
-        for number in range(60)
-    ]
+    lines = [json.dumps({"time": f"2026-01-31T12:00:{number:02d}Z", "line": number}) for number in range(60)]
     Path(f"{log}.2").write_text("".join(f"{line}\n" for line in lines[:20]))
     Path(f"{log}.1").write_text("".join(f"{line}\n" for line in lines[20:40]))
     log.write_text("".join(f"{line}\n" for line in lines[40:]))
 
     def numbers(most: int, since: str = "2026-01-31T12:00:00Z") -> list[int]:
         tails = support_logs.last(tmp_path, parse_rfc3339(since).timestamp(), most)
-        return [
-            int(json.loads(line)["message"].split()[1]) for line in tails["worker-high"].text().splitlines()
-        ]
+        return [int(json.loads(line)["line"]) for line in tails["worker-high"].text().splitlines()]
 
     assert numbers(1_000_000) == list(range(60))
     assert numbers(1_000_000, "2026-01-31T12:00:30Z") == list(range(30, 60))
