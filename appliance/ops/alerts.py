@@ -30,7 +30,7 @@ def show_all(*, with_over: bool, as_json: bool) -> int:
         print(json.dumps({"alerts": msgspec.to_builtins(found)}, indent=2))
         return 0
     if not found:
-        print("no alert; those that are over: appliance alerts list --all")
+        print("no alert; those that are over: ./scripts/appliance alerts list --all")
         return 0
     print_table(("ALERT", "SEVERITY", "STATE", "SINCE", "WHAT", "ID"), [_row(each) for each in found])
     print("\nappliance alerts show ID tells what to do; ack ID tells others that you do it")
