@@ -27,6 +27,7 @@ def fingerprint(folder: Path, *, without: Collection[str] = ()) -> dict[str, Mar
     for at, folders, files in os.walk(folder):
         if Path(at) == folder:
             folders[:] = [name for name in folders if name not in without]
+            files = [name for name in files if name not in without]
         for name in (*folders, *files):
             path = Path(at, name)
             found[str(path.relative_to(folder))] = _mark(path)

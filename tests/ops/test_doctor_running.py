@@ -32,7 +32,7 @@ from tests.ops.planting import Row, judge, nothing, planting
 from tests.running import Running, running, unique
 from tests.runtime.servers import free_ports, until
 
-OF_OTHERS = {"logs", "run", "mongo", "redis", "prometheus"}
+OF_OTHERS = {"logs", "run", "mongo", "redis", "prometheus", "clock.json"}
 """What the programs themselves write all the time."""
 COLLECTIONS = ("users", "forms", "responses", "audit", "webhooks", "dead_letters")
 Planting = Callable[["Place"], Iterator[None]]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.ops import instance
 from appliance.settings import HOME
 from tests.ops.command import appliance_command
 from tests.running import Running
@@ -123,9 +124,9 @@ def test_an_appliance_on_another_folder_is_found(appliance: Running, tmp_path: P
     ended = appliance_command("status", data=tmp_path / "data")
     assert ended.returncode == 1
     assert f"the appliance is not running on {tmp_path / 'data'}; next: ./scripts/up" in ended.stdout
-    assert (
-        f"it runs on {appliance.paths.data}: put APPLIANCE_DATA={appliance.paths.data} into" in ended.stdout
-    )
+    data = appliance.paths.data
+    assert f"it runs on {data}: set APPLIANCE_DATA={data} in this terminal" in ended.stdout
+    assert instance.name_folder(data, Path(".env"), {}).startswith(f"put APPLIANCE_DATA={data} into .env")
 
 
 def test_maintenance_shows_in_status(appliance: Running) -> None:
