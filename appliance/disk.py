@@ -53,9 +53,11 @@ def create_once(path: Path, content: str | bytes, *, mode: int = 0o600) -> bytes
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is inside, in any process of this machine. The end of a process lets others in."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def only_one(folder: Path, name: str = ".lock", *, mode: int = 0o600) -> Iterator[bool]:
+    """Whether nobody else is inside, in any process of this machine. The end of a process, and of those that
+    it has forked, lets others in.
+    """
+    descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,6 +67,13 @@ def only_one(folder: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def bytes_of(path: Path) -> int:
+    """Of a file, or of all files below a folder; what links lead to is not counted. Raises OSError."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(each.stat().st_size for each in path.rglob("*") if each.is_file() and not each.is_symlink())
 
 
 def free_bytes(folder: Path) -> int:

@@ -15,6 +15,8 @@ from appliance import settings
 from appliance.addresses import Paths
 from appliance.settings import Settings
 
+NAMES = ("jwt", "cursors", "webhooks", "backup", "admin", "smtp", "database", "redis")
+"""Those that `appliance secrets rotate` replaces, in the order of `all`."""
 SHORTEST = 8
 """Characters. What is shorter is part of too much that is no secret."""
 _LOOK = 1.0

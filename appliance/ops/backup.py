@@ -97,7 +97,7 @@ def show(folder: Path | None, *, as_json: bool) -> int:
     place = _absolute(folder) or backups.folder_of(asked)
     if not place.is_dir() and place != Paths(asked.data).backups:
         raise CannotStart(f"there is no folder {place}; next: mount its disk, or make it, or --folder")
-    rows = backups.rows(asked, _absolute(folder))
+    rows = backups.rows(asked, place)
     if as_json:
         print(json.dumps({"backups": [_row(row) for row in rows]}, indent=2))
     elif not rows:
@@ -120,8 +120,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if (known := row.known) is None:
         return str(row.path), size(row.bytes), "-", "-", "-", "not made here"
     drilled = rfc3339(known.drilled_at) if known.drilled_at else "-"
-    fault = known.fault or ("" if known.bytes == row.bytes else "its size is not what it was")
-    return str(row.path), size(row.bytes), str(known.responses), rfc3339(known.whole_at), drilled, fault
+    read = rfc3339(known.whole_at)
+    return str(row.path), size(row.bytes), str(known.responses), read, drilled, row.fault or ""
 
 
 def drill(path: Path | None, key: Path | None, *, as_json: bool, told: Told) -> int:

@@ -48,12 +48,7 @@ def diff(*, as_json: bool) -> int:
     else:
         _print_changed(changed)
         print()
-        for each in waiting:
-            print(each.told)
-        for effect in dict.fromkeys(each.effect for each in waiting):
-            print(f"next: {pending.mend(effect)}")
-        if not waiting:
-            print("nothing waits for a reload or a restart")
+        print("\n".join(pending.lines(waiting)) or "nothing waits for a reload or a restart")
     return 1 if waiting else 0
 
 
@@ -108,7 +103,7 @@ def describe(resolved: dict[str, tuple[Any, str]]) -> list[Shown]:
 
 
 def _describe(row: Row, value: Any, source: str, derived: str | None) -> Shown:
-    text = None if value is None else "(set)" if row.secret else _text(value)
+    text = None if value is None else "(set)" if row.secret else instance.text(value)
     asked = text if source != "default" else None
     return Shown(row.name, asked, row.default, text or derived, source, row.effect)
 
@@ -131,14 +126,6 @@ def _derived(attribute: str, chosen: Settings) -> str | None:
 def _size(count: int) -> str:
     """As it may be given."""
     return f"{count // 2**20}M"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return str(value)
 
 
 def _print(shown: list[Shown]) -> None:

@@ -7,16 +7,14 @@ What the scheduler does by itself (backups, the lake) is neither: a stop ends it
 
 from __future__ import annotations
 
-import http.client
 import json
-import re
-import socket
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from appliance import nginx_status
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
 from appliance.ops import draining, inside, maintenance, parent
@@ -115,15 +113,5 @@ async def _running(context: Context) -> list[str]:
 
 def in_flight(path: Path) -> int:
     """Requests that nginx has not answered yet, without the one that asks; 0 when it does not run."""
-    connection = http.client.HTTPConnection("localhost", timeout=5)
-    try:
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(5)
-        connection.sock.connect(str(path))
-        connection.request("GET", "/status")
-        found = re.search(rb"Writing: (\d+)", connection.getresponse().read())
-    except (OSError, http.client.HTTPException):
-        return 0
-    finally:
-        connection.close()
-    return max(0, int(found[1]) - 1) if found else 0
+    found = nginx_status.find(path, 5)
+    return max(0, found.writing - 1) if found else 0

@@ -198,7 +198,7 @@ def _restore(paths: Paths, db: Database[Any], lock: Lock) -> None:
                 level += [row for row in bson.decode_all(content.read()) if row["_id"] == "level"]
             else:
                 dumps.insert(db, collection, content.read())
-    if wrong := [name for name in dumps.differing(db, wanted) if name != applied.COLLECTION]:
+    if wrong := dumps.differing(db, wanted, without=applied.COLLECTION):
         raise CannotStart(f"after it was put back, {', '.join(wrong)} is not what was backed up")
     for row in level:
         db[applied.COLLECTION].replace_one({"_id": "level"}, row, upsert=True)

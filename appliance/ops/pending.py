@@ -5,6 +5,7 @@ A process keeps the environment that it was started with: so that of `up` counts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -57,6 +58,12 @@ def find(paths: Paths) -> list[Pending]:
             effect = _effect(row, runs, value)
             found.append(Pending(row.name, _shown(row, runs), _shown(row, value), source, effect))
     return found
+
+
+def lines(found: Sequence[Pending]) -> list[str]:
+    """For people: each of them, and what takes them."""
+    effects = dict.fromkeys(each.effect for each in found)
+    return [*(each.told for each in found), *(f"next: {mend(effect)}" for effect in effects)]
 
 
 def environ_of_up(paths: Paths) -> dict[str, str] | None:

@@ -53,9 +53,6 @@ class Target:
                 f"all was restored, but the database keeps its mark: {fault}; next: the same with --replace"
             ) from None
 
-    def differing(self, wanted: dict[str, dumps.Tally]) -> list[str]:
-        return [name for name in dumps.differing(self.db, wanted) if name != COLLECTION]
-
     def empty(self) -> None:
         """The mark goes last. Raises PyMongoError."""
         for name in dumps.collections(self.db):

@@ -37,7 +37,7 @@ from appliance.ops import database_alone, owners, restore_target
 from appliance.ops.progress import Told
 from appliance.ops.restore_target import Target
 from appliance.ops.table import size
-from appliance.runtime import folders, mongo, swapping
+from appliance.runtime import folders, mongo, swapping, unfinished
 from appliance.services import backup_making, backups, erasure_records
 from appliance.services.erasure_records import Applied, Record
 from appliance.settings import Settings
@@ -253,7 +253,7 @@ def build(
                 archive.copy(content, folder / name)
         db = opened()
         asyncio.run(_index(scratch))
-        if wrong := dumps.differing(db, wanted) if target is None else target.differing(wanted):
+        if wrong := dumps.differing(db, wanted, without=unfinished.COLLECTION):
             raise Damaged(f"after it was restored, {', '.join(wrong)} is not what was backed up")
         _check_level(scratch, db)
         gone = asyncio.run(_erase_anew(scratch, records))
@@ -267,7 +267,7 @@ def build(
 
 
 async def _index(scratch: Settings) -> None:
-    """Here, where nobody waits for the first start; and by them it is read without having all in memory."""
+    """All of them, here, where nobody waits for the first start."""
     async with stores_mongo.connect(scratch) as client:
         with pymongo.timeout(stores_mongo.BUILDING):
             await stores_mongo.prepare(stores_mongo.database(client))

@@ -14,13 +14,13 @@ from appliance import disk, secret_ages, secret_files, settings
 from appliance.addresses import Paths
 from appliance.backups import keys as backup_keys
 from appliance.errors import CannotStart
+from appliance.known_secrets import NAMES
 from appliance.ops import inside, outside_secrets, parent, reload, server_passwords
 from appliance.ops.outside_secrets import ROTATED_AS, Outside
 from appliance.security import key_files, keyring
 from appliance.services import admin_password
 from appliance.settings import Settings
 
-NAMES = ("jwt", "cursors", "webhooks", "backup", "admin", "smtp", "database", "redis")
 ALL = "all"
 _SERVERS = ("database", "redis")
 _PLACES = ("MONGODB_URI", "REDIS_URL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from appliance import known_secrets
 from appliance.ops.command_line import Commands, add_command, add_group, add_json, add_json_of_lines
 
 
@@ -11,8 +12,7 @@ def add(commands: Commands) -> None:
     secrets = add_group(commands, "secrets", "keys and generated passwords")
     add_json(add_command(secrets, "list", _list, "names, states and ages; never values"))
     rotate = add_command(secrets, "rotate", _rotate, "another value, without a failed request")
-    names = ["all", "jwt", "database", "redis", "webhooks", "cursors", "backup", "admin", "smtp"]
-    rotate.add_argument("name", choices=names)
+    rotate.add_argument("name", choices=["all", *known_secrets.NAMES])
     add_json_of_lines(rotate)
 
 

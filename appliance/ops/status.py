@@ -172,10 +172,8 @@ def _print_differences(report: dict[str, Any]) -> None:
     """From what it is to be."""
     if said := maintenance.describe(door.find(Paths(Path(report["data"]))), report["closed"]["drained"]):
         print("; ".join(said))
-    for each in report["pending"]:
-        print(pending.Pending(**each).told)
-    for effect in dict.fromkeys(each["effect"] for each in report["pending"]):
-        print(f"next: {pending.mend(effect)}")
+    for line in pending.lines([pending.Pending(**each) for each in report["pending"]]):
+        print(line)
     for difference in report["differences"]:
         print(f"it runs with {difference}; {instance.ADVICE}")
 

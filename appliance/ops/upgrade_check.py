@@ -104,8 +104,8 @@ def _copy(chosen: Settings, migrates: bool) -> list[str]:
 
 
 def _room(chosen: Settings, there: Release, migrates: bool, makes: list[str]) -> list[str]:
-    code = sum(_size(there.folder / name) for name in there.contents)
-    code += sum(_size(HOME / name) for name in makes)
+    code = sum(disk.bytes_of(there.folder / name) for name in there.contents)
+    code += sum(disk.bytes_of(HOME / name) for name in makes)
     wanted = [(HOME.parent, code, "a second copy of the code")] if service.is_installed() else []
     if migrates:
         copied = 0 if chosen.mongodb_uri else snapshots.needed(Paths(chosen.data))
@@ -131,12 +131,6 @@ def _settings(folder: Path) -> list[str]:
         return []
     lines = told.stderr.strip().splitlines() or ["it says nothing"]
     return [f"the newer code cannot use today's settings: {lines[-1].removeprefix('appliance: ')}"]
-
-
-def _size(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(each.stat().st_size for each in path.rglob("*") if each.is_file() and not each.is_symlink())
 
 
 def _told(found: Found) -> dict[str, object]:

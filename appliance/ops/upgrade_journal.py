@@ -14,12 +14,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from appliance import disk
 from appliance.errors import CannotStart
 from appliance.settings import HOME
 
+_LOCK: Final = "lock"
 Phase = Literal["preparing", "draining", "stopping", "exchanging", "starting", "committed"]
 
 
@@ -88,7 +89,7 @@ def _sweep() -> None:
 
 def is_at_work() -> bool:
     """Somebody holds the lock. For who may only look. Raises OSError."""
-    descriptor = os.open(folder() / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(folder() / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -102,14 +103,14 @@ def is_at_work() -> bool:
 def alone() -> Iterator[None]:
     """Nobody else upgrades meanwhile; what this process has forked holds it too. Raises CannotStart."""
     folder().mkdir(mode=0o755, exist_ok=True)
-    descriptor = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with disk.only_one(folder(), _LOCK, mode=0o644) as is_first:
+        if not is_first:
+            begun = read()
+            who = (
+                f"process {begun.pid} upgrades to {begun.to} ({begun.phase})"
+                if begun
+                else "another one begins"
+            )
+            raise Busy(f"{who}; nothing was changed; next: wait for its end")
         _sweep()
         yield
-    except BlockingIOError:
-        begun = read()
-        who = f"process {begun.pid} upgrades to {begun.to} ({begun.phase})" if begun else "another one begins"
-        raise Busy(f"{who}; nothing was changed; next: wait for its end") from None
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,7 @@ import errno
 import json
 import shutil
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -140,8 +140,8 @@ def needed(paths: Paths) -> int:
     """Bytes that another copy takes, less what the one that is kept gives back. Raises OSError."""
     if disk.can_clone(paths.data):
         return 0
-    copied = sum(_size(paths.data / name) for name in COPIED)
-    kept = sum(_size(folder(paths) / name) for name in COPIED)
+    copied = sum(disk.bytes_of(paths.data / name) for name in COPIED)
+    kept = sum(disk.bytes_of(folder(paths) / name) for name in COPIED)
     return max(0, copied - kept)
 
 
@@ -290,11 +290,3 @@ def _clear(paths: Paths, kept: Collection[str] = (_MARK,)) -> None:
 
 def _write(paths: Paths, begun: Mark) -> None:
     disk.write_durably(mark(paths), json.dumps(asdict(begun)))
-
-
-def _size(path: Path) -> int:
-    return sum(each.stat().st_size for each in _files(path))
-
-
-def _files(path: Path) -> Iterator[Path]:
-    return (each for each in path.rglob("*") if each.is_file() and not each.is_symlink())

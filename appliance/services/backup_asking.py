@@ -39,9 +39,6 @@ def _every(settings: Settings) -> shapes.SystemBackups:
 
 def _backup(row: Row) -> shapes.SystemBackup:
     known = row.known
-    fault = known.fault if known else None
-    if known and fault is None and known.bytes != row.bytes:
-        fault = "its size is not what it was"
     return shapes.SystemBackup(
         name=row.path.name,
         bytes=row.bytes,
@@ -50,7 +47,7 @@ def _backup(row: Row) -> shapes.SystemBackup:
         responses=known.responses if known else None,
         whole_at=rfc3339(known.whole_at) if known else None,
         drilled_at=rfc3339(known.drilled_at) if known and known.drilled_at else None,
-        fault=fault,
+        fault=row.fault,
     )
 
 

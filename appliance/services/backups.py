@@ -41,6 +41,14 @@ class Row(NamedTuple):
     bytes: int
     known: Archive | None
 
+    @property
+    def fault(self) -> str | None:
+        """What is known to be wrong with it."""
+        if self.known is None:
+            return None
+        size = None if self.known.bytes == self.bytes else "its size is not what it was"
+        return size if self.known.fault is None else self.known.fault
+
 
 def folder_of(settings: Settings) -> Path:
     """Where backups are kept."""

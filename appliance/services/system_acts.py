@@ -14,6 +14,7 @@ from appliance.addresses import Paths
 from appliance.clock import rfc3339, utc_now
 from appliance.domain.access import Caller
 from appliance.errors import BadRequest, Conflict, NotFound, Unavailable
+from appliance.known_secrets import NAMES
 from appliance.services import certificates, operator_child
 from appliance.services import system_shapes as shapes
 from appliance.services.context import Context
@@ -21,8 +22,6 @@ from appliance.settings import Settings
 from appliance.stores import audit, pauses, programs
 from appliance.tls import sources, trust
 
-SECRETS: Final = frozenset(("jwt", "cursors", "webhooks", "backup", "admin", "smtp", "database", "redis"))
-"""That `appliance secrets rotate` knows by these names."""
 _SEVERITIES: Final[tuple[shapes.Severity, ...]] = ("ok", "warning", "error")
 
 
@@ -73,8 +72,8 @@ async def secrets() -> shapes.SystemSecrets:
 
 async def rotate(context: Context, caller: Caller, name: str) -> shapes.RotatedSecret:
     """Raises NotFound; Conflict for what comes from outside or takes a reload; TooMany, Unavailable."""
-    if name not in SECRETS:
-        raise NotFound(f"There is no such secret; there are {', '.join(sorted(SECRETS))}.")
+    if name not in NAMES:
+        raise NotFound(f"There is no such secret; there are {', '.join(sorted(NAMES))}.")
     await pauses.record(context.db, audit.Entry(caller.user_id, "secret.rotation_asked", name, {}))
     told = await operator_child.act("rotate", name=name)
     if told is None:

@@ -22,10 +22,14 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from appliance.stores.indexes import INDEXES
+
 Raw = RawBSONDocument
 Client = MongoClient[dict[str, Any]]
 RAW: Final[CodecOptions[Raw]] = CodecOptions(document_class=RawBSONDocument)
 _AT_ONCE: Final = 1000
+_READ_BY: Final = {"responses": ("form_id", "seq"), "ai_results": ("form_id", "seq"), "audit": ("number",)}
+"""What is read in windows, and the index that it takes: without, each window is a look at all there is."""
 _WINDOW: Final = 500
 """Numbers that one query asks for."""
 _FORMS: Final = 10
@@ -80,9 +84,7 @@ def about(db: Database[Any], session: ClientSession | None) -> int:
 
 
 def parts(db: Database[Any], name: str, session: ClientSession | None) -> Iterator[bytes]:
-    """Some documents at a time, as BSON. Without its indexes (`mongo.prepare`) a large database takes for
-    ever. Raises PyMongoError.
-    """
+    """Some documents at a time, as BSON. Raises PyMongoError."""
     for query in _queries(db, name, session):
         yield from db[name].find_raw_batches(query, session=session, batch_size=_AT_ONCE)
 
@@ -139,8 +141,12 @@ def insert(db: Database[Any], name: str, raw: bytes, *, is_kept: bool = True) ->
     return len(documents)
 
 
-def differing(db: Database[Any], wanted: Mapping[str, Tally]) -> list[str]:
-    """The collections that hold something else, or should not be there."""
-    return [
-        name for name in sorted({*wanted, *collections(db)}) if tally(db, name) != wanted.get(name, EMPTY)
-    ]
+def differing(db: Database[Any], wanted: Mapping[str, Tally], *, without: str = "") -> list[str]:
+    """The collections that hold something else, or should not be there; nobody looks at the one `without`.
+    What was just filled has no indexes yet: those that it is read by are made.
+    """
+    for index in INDEXES:
+        if _READ_BY.get(index.collection) == index.keys:
+            db[index.collection].create_index(index.specification, **index.options)
+    names = {*wanted, *collections(db)} - {without}
+    return [name for name in sorted(names) if tally(db, name) != wanted.get(name, EMPTY)]

@@ -30,6 +30,11 @@ class Index(NamedTuple):
         """As MongoDB calls it by itself, and so in all data folders that there are."""
         return "_".join(f"{key}_1" for key in self.keys)
 
+    @property
+    def specification(self) -> list[tuple[str, int]]:
+        """As `create_index` takes it."""
+        return [(key, 1) for key in self.keys]
+
 
 def _index(collection: str, *keys: str, **options: Any) -> Index:
     return Index(collection, keys, options)
@@ -118,7 +123,7 @@ def _judge(wanted: Index, found: dict[str, Document]) -> Iterator[str]:
         yield f"{name} is missing"
         return
     differing = [option for option in _OPTIONS if _told(there, option) != _told(wanted.options, option)]
-    if list(there["key"].items()) != [(key, 1) for key in wanted.keys]:
+    if list(there["key"].items()) != wanted.specification:
         differing.insert(0, "keys")
     if differing:
         yield f"{name} is another ({', '.join(differing)})"

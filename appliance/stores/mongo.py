@@ -90,7 +90,7 @@ async def prepare(db: Database) -> None:
     """Create the indexes. Safe to run at each start and by several processes at once. It takes as long as
     `BUILDING` when there are documents without."""
     for index in INDEXES:
-        await db[index.collection].create_index([(key, 1) for key in index.keys], **index.options)
+        await db[index.collection].create_index(index.specification, **index.options)
 
 
 async def make_durable(db: Database) -> None:

@@ -7,8 +7,6 @@ files, what its short cache has, refusals) is in its log alone.
 from __future__ import annotations
 
 import platform
-import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,14 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from appliance import __version__
+from appliance import __version__, nginx_status
+from appliance.nginx_status import NginxStatus
 from appliance.settings import Settings
 
 _SECONDS: Final = 2.0
-_STATUS: Final = re.compile(
-    rb"Active connections: (\d+)\s+server accepts handled requests\s+(\d+) (\d+) (\d+)\s+"
-    rb"Reading: (\d+) Writing: (\d+) Waiting: (\d+)"
-)
 _GAUGES: Final = ("active", "reading", "writing", "waiting")
 
 
@@ -36,16 +31,13 @@ class NginxCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         yield _up(0)
-        yield from _metrics([0] * 7)
+        yield from _metrics(NginxStatus(*[0] * 7))
 
     def collect(self) -> Iterator[Metric]:
-        try:
-            found = _STATUS.search(_ask(self._path))
-        except OSError:
-            found = None
+        found = nginx_status.find(self._path, _SECONDS)
         yield _up(int(found is not None))
         if found is not None:
-            yield from _metrics([int(number) for number in found.groups()])
+            yield from _metrics(found)
 
 
 class BuildCollector(Collector):
@@ -59,30 +51,17 @@ class BuildCollector(Collector):
         yield _build(self._database)
 
 
-def _ask(path: Path) -> bytes:
-    """Raises OSError."""
-    answer = b""
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(_SECONDS)
-        asked.connect(str(path))
-        asked.sendall(b"GET /status HTTP/1.0\r\n\r\n")
-        while (part := asked.recv(4096)) and len(answer) < 65_536:
-            answer += part
-    return answer
-
-
 def _up(value: int) -> Metric:
     return GaugeMetricFamily("nginx_up", "1 when nginx answered", value=value)
 
 
-def _metrics(numbers: list[int]) -> Iterator[Metric]:
-    active, accepted, handled, requests, *rest = numbers
-    for name, value in zip(_GAUGES, (active, *rest), strict=True):
+def _metrics(found: NginxStatus) -> Iterator[Metric]:
+    for name in _GAUGES:
         told = f"Connections: {name}"
-        yield GaugeMetricFamily(f"nginx_connections_{name}", told, value=value)
-    for name, value in (("connections_accepted", accepted), ("connections_handled", handled)):
+        yield GaugeMetricFamily(f"nginx_connections_{name}", told, value=getattr(found, name))
+    for name, value in (("connections_accepted", found.accepted), ("connections_handled", found.handled)):
         yield CounterMetricFamily(f"nginx_{name}", "Since nginx was started", value=value)
-    yield CounterMetricFamily("nginx_http_requests", "All requests, the API's too", value=requests)
+    yield CounterMetricFamily("nginx_http_requests", "All requests, the API's too", value=found.requests)
 
 
 def _build(database: str) -> Metric:
