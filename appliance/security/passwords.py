@@ -28,6 +28,12 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
 
+    def hash_here(self, password: str) -> str:
+        """At the start, when nobody waits for this thread: what it takes of memory can be given back after,
+        while glibc keeps what a thread of the pool took.
+        """
+        return self._hasher.hash(password)
+
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """False for None too, after the same work: an unknown user takes as long as a wrong password.
 

@@ -39,7 +39,7 @@ async def ensure_admin(context: Context, settings: Settings) -> bool:
     if await users.was_any(context.db):
         return False
     password = addresses.read_line(Paths(settings.data).admin_password)
-    return await users.ensure_first(context.db, ADMIN, await context.passwords.hash(password), ["admin"])
+    return await users.ensure_first(context.db, ADMIN, context.passwords.hash_here(password), ["admin"])
 
 
 async def login_verdict(context: Context, username: str, origin: str) -> Verdict:

@@ -178,7 +178,9 @@ class Held:
         Raises BlockingIOError when another process writes, ModelFault, OSError.
         """
         known = await embedded.find_file(context.db)
-        if known is None or not place.holds(known):
+        if known is None:
+            return await self._begin(context, place)
+        if not place.holds(known):
             return await self._begin(context, place, "it is not the file that was written last")
         if self._writer is not None and (self._writer.index.path != place.path or self._writer.is_lost):
             self._close()
@@ -189,10 +191,11 @@ class Held:
                 return await self._begin(context, place, str(damage))
         return self._writer
 
-    async def _begin(self, context: Context, place: vector_place.Place, why: str) -> Writer:
+    async def _begin(self, context: Context, place: vector_place.Place, why: str = "") -> Writer:
         """The file first: killed before it is noted, it is not the one that was noted, and is begun again."""
         self._close()
-        log.warning("all responses are embedded anew", extra={"file": str(place.path), "why": why})
+        if why:
+            log.warning("all responses are embedded anew", extra={"file": str(place.path), "why": why})
         self._writer = Writer(place.path, place.dimensions, anew=True)
         _remove_others(place)
         await embedded.begin(context.db, noted(self._writer))

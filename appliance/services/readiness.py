@@ -11,7 +11,7 @@ from msgspec import Struct
 from pymongo.errors import OperationFailure, PyMongoError
 from redis.exceptions import RedisError
 
-from appliance import levels, logs
+from appliance import levels, logs, processes
 from appliance.services import accounts, admin_password
 from appliance.services.context import Context
 from appliance.stores import applied, mongo
@@ -65,6 +65,7 @@ async def prepare(context: Context) -> None:
                 log.info("created the first account", extra={"username": accounts.ADMIN})
             await admin_password.settle(context)
             await admin_password.forget_erased(context)
+            processes.give_back_memory()  # what was taken to hash the first account's password
             context.prepared = True
         except PyMongoError as fault:
             log.warning("the database is not ready", extra={"error": str(fault)[:200]})

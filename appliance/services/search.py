@@ -86,7 +86,9 @@ async def search(context: Context, caller: Caller, form_id: str, wanted: Wanted)
 async def _is_whole(context: Context, noted: embedded.File | None, seen: tuple[int, int]) -> bool:
     """All that was embedded before the search was there to be found; if not, it is embedded anew."""
     inode, sound = seen
-    if noted is None or noted.inode != inode:
+    if noted is None:
+        return not inode  # nothing was ever embedded, or it is begun anew, and what is pending says so
+    if noted.inode != inode:
         return False  # taken away or replaced a moment ago: the scheduler sees that by itself
     if sound < noted.bytes:
         await embedded.doubt(context.db, noted)

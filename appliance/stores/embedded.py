@@ -61,10 +61,12 @@ async def find_file(db: Database, session: Session | None = None) -> File | None
 
 
 async def begin(db: Database, file: File) -> None:
-    """Nothing is embedded yet. Killed in between, `find_file` says None, and it is begun again."""
+    """Nothing is embedded yet. Killed in between, what was noted does not hold still, or all that has
+    responses is marked: it is begun again.
+    """
     with pymongo.timeout(_MARKING):
-        await db.ai_embedded.delete_many({})
         await db.form_counters.update_many({"seq": {"$gt": 0}}, {"$set": _MARKED})
+        await db.ai_embedded.delete_many({})
         await db.ai_embedded.insert_one({"_id": _FILE, **file._asdict()})
 
 

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
-import xlsxwriter
-
 from appliance.domain.cells import Memo, remembered
 from appliance.domain.columns import Kind
 from appliance.domain.dates import parse
@@ -143,6 +141,8 @@ class _Sheets:
         return self._zip.open(f"xl/worksheets/sheet{len(self._names)}.xml", "w", force_zip64=True)
 
     def finish(self) -> None:
+        import xlsxwriter  # 2 MiB, in each process that never makes a workbook
+
         frame = io.BytesIO()
         with xlsxwriter.Workbook(frame, {"in_memory": True}) as book:
             sheets = [book.add_worksheet(name) for name in self._names]

@@ -32,6 +32,7 @@ _SAY = 30.0
 """Seconds between two words on whether a model is loaded."""
 
 log = logs.get(__name__)
+_open: Callable[[], Models] | None = None
 _models: Models | None = None
 _told = Counts()
 
@@ -42,30 +43,41 @@ def prepare(asked: Settings) -> Callable[[], None]:
 
     What is to be done each second without a task: models that nobody asked for long are unloaded.
     """
-    global _models
+    global _open
     from appliance.ai.breaks import Breaks
-    from appliance.ai.models import Models
 
     llama_install.use()
-    held = _models = Models(ai_models.chosen(asked), Breaks())
+    breaks = Breaks()
+
+    def open_models() -> Models:
+        from appliance.ai.models import Models  # NumPy comes along with it, which takes 30 MiB
+
+        return Models(ai_models.chosen(asked), breaks)
+
+    _open = open_models
     said = 0.0
 
     def rest() -> None:
         nonlocal said
-        if held.loaded and held.idle() > 60 * asked.ai_idle_minutes:
-            held.close()
+        if _models and _models.loaded and _models.idle() > 60 * asked.ai_idle_minutes:
+            _models.close()
             said = 0.0
             log.info("models were unloaded", extra={"idle_minutes": asked.ai_idle_minutes})
         if time.monotonic() - said > _SAY:
             said = time.monotonic()
-            process.run(ai_counts.set_loaded(process.context().redis, held.loaded))
+            loaded = _models is not None and _models.loaded
+            process.run(ai_counts.set_loaded(process.context().redis, loaded))
 
     return rest
 
 
 def models() -> Models:
+    """Those of this process, made when they are first asked for."""
+    global _models
     if _models is None:
-        raise RuntimeError("ai.prepare was not called in this process")
+        if _open is None:
+            raise RuntimeError("ai.prepare was not called in this process")
+        _models = _open()
     return _models
 
 

@@ -48,9 +48,10 @@ class Embedding:
 
 
 async def _has_work(context: Context, place: vector_place.Place) -> bool:
-    if not place.holds(await embedded.find_file(context.db)):
+    noted = await embedded.find_file(context.db)
+    if noted is not None and not place.holds(noted):
         return True
-    return await embedded.has_work(context.db)
+    return await embedded.has_work(context.db)  # the first that has work begins the file
 
 
 async def _may_begin(context: Context, now: Clock) -> bool:

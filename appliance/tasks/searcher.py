@@ -1,9 +1,9 @@
 """The process that answers searches by meaning: one of worker-high's, beside those that run tasks.
 
-It holds the model for vectors and the map of their file, so that no other process needs to, and answers one
-search after the other (`ai.search_socket`). Killed, it is replaced by its pool, and asked again; one that
-does not show life between two answers is killed. An answer
-takes a look at each record of the file: 154 MB of vectors for 100,000 responses, in some 15 ms of one core.
+Once there are vectors, it holds their model and the map of their file, so that no other process needs to. It
+answers one search after the other (`ai.search_socket`). Killed, it is replaced by its pool, and asked again;
+one that does not show life between two answers is killed. An answer takes a look at each record of the file:
+154 MB of vectors for 100,000 responses, in some 15 ms of one core.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ class Searcher:
             self._models.close()
 
     def _search(self, question: Asked) -> Found:
+        if self._index is None and not self._find().path.is_file():
+            return Found()  # nothing is embedded yet, so there is nothing to load for it
         index = self._open()
         hits = index.search(
             self._vector(question.query),

@@ -6,11 +6,13 @@ import functools
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from appliance import trees
 from appliance.services import purging, vector_place
 from appliance.stores import purges
 from tests import models, people
@@ -85,6 +87,26 @@ def form(cast: People) -> tuple[str, dict[str, str]]:
     found = {name: answer(cast.alice, form_id, words) for name, words in ABOUT.items()}
     until_embedded(cast.alice, form_id)
     return form_id, found
+
+
+def users_of_numpy(appliance: Running) -> set[str]:
+    """The programs that have it in memory: 30 MiB with what else comes along."""
+    pids = {name: trees.members(appliance.pid(name)) for name in ("worker-ai", "worker-high")}
+    maps = {name: [Path(f"/proc/{pid}/maps").read_text() for pid in found] for name, found in pids.items()}
+    return {name for name, texts in maps.items() if any("numpy" in text for text in texts)}
+
+
+def test_before_the_first_answer_nothing_is_loaded(appliance: Running, cast: People) -> None:
+    """The first test here: nobody has answered anything yet."""
+    form_id = publish(cast.alice)
+    found = search(cast.alice, form_id, "anything")
+    assert (found["responses"], found["pending"], found["complete"]) == ([], 0, True)
+    assert users_of_numpy(appliance) == set()
+    assert list(appliance.paths.vectors.iterdir()) == []
+    only = answer(cast.alice, form_id, ABOUT["soup"])
+    until_embedded(cast.alice, form_id)
+    assert ids(search(cast.alice, form_id, "anything")) == [only]
+    assert users_of_numpy(appliance) == {"worker-ai", "worker-high"}
 
 
 def test_it_finds_what_is_meant_and_not_what_is_written(

@@ -64,11 +64,21 @@ def judge(row: Row[P], place: P, examine: Callable[[P], list[Finding]], mark: Ca
     with row.plant(place):
         before = _settled(place, mark)
         found = examine(place)
-        assert mark(place) == before, "doctor has touched something"
+        assert mark(place) == before, f"doctor has touched something: {before} and then {mark(place)}"
         _judge_findings(row, place, healthy, bad(found))
         assert doctor.status(found) == EXITS[max((each.severity for each in found), key=EXITS.__getitem__)]
         assert doctor.status(found) >= EXITS[row.severity]
-    assert bad(examine(place)) == healthy, "it is not gone, or something else is wrong now"
+    left: list[Finding] = []
+
+    def is_gone() -> bool:
+        """The guardian says of some programs what it saw when it last looked."""
+        left[:] = bad(examine(place)) ^ healthy
+        return not left
+
+    try:
+        until(is_gone, 60)
+    except AssertionError:
+        raise AssertionError(f"it is not gone, or something else is wrong now: {left}") from None
 
 
 def _settled(place: P, mark: Callable[[P], object]) -> object:

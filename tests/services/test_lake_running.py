@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -17,8 +18,9 @@ from appliance.analytics.tables import TABLES
 from appliance.services import lake_running, lake_runs
 from appliance.services.context import open_context
 from appliance.services.lake_running import Summary
+from tests import people
 from tests.people import People
-from tests.running import Running
+from tests.running import Running, running
 from tests.tasks.test_exporter import scrape
 
 DEFINITION: dict[str, Any] = {
@@ -28,6 +30,19 @@ DEFINITION: dict[str, Any] = {
         {"type": "checkbox", "name": "dishes", "choices": ["soup", "fish"]},
     ]
 }
+
+
+@pytest.fixture(scope="module")
+def appliance() -> Iterator[Running]:
+    """One of their own: what others do meanwhile would be counted too."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cast(appliance: Running) -> Iterator[People]:
+    with people.gather(appliance) as gathered:
+        yield gathered
 
 
 @pytest.fixture
@@ -105,7 +120,6 @@ def test_edits_and_deletions_write_their_day_anew(appliance: Running, cast: Peop
 
 
 def test_what_a_run_did_is_told(appliance: Running, cast: People, lake: Lake) -> None:
-    run(appliance)  # what other tests have left, of other days too
     form_id = published(cast.alice)
     answered(cast.alice, form_id, 3)
     told = lake_runs.shape(run(appliance))
