@@ -22,7 +22,7 @@ from appliance.settings import HOME
 _PLAIN: Final = frozenset({
     "time", "ts", "level", "program", "logger", "task_id", "form_id", "form", "worker", "chore",
     "kind", "signal", "caller", "component", "method", "protocol", "alert", "event", "state", "address",
-    "upstream_status", "delivery_id", "child", "duration", "version", "exit",
+    "upstream_status", "own", "delivery_id", "child", "duration", "version", "exit",
 })  # fmt: skip
 """Fields whose text is ours, or an id."""
 _TOLD: Final = frozenset({"message", "error", "err", "exception", "why", "reason"})

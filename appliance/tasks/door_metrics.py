@@ -1,7 +1,7 @@
 """What nginx tells of itself, and which build this is.
 
 nginx counts connections, and all requests together. How it answered those that never reach the API (static
-files, what its short cache has, refusals) is in its log alone.
+files, what its short cache has, refusals) is in its log; `nginx_answers` counts there what matters.
 """
 
 from __future__ import annotations

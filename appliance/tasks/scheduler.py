@@ -6,6 +6,7 @@
 - every second: the lake is brought up to date when that is due or asked for;
 - every 5 s the relay: what is pending for longer than 10 s is sent again, unless Redis knows it;
 - every 10 s: what we depend on is looked at, for Prometheus (`watch`);
+- every second: what nginx answered itself is counted (`nginx_answers`);
 - every 5 s: a queue that was paused stays so in a Redis that was emptied;
 - every 2 s: what search by meaning does not have yet is sent to be embedded (`embedding_chore`);
 - every 5 s: a backup is made, or the newest is tried out, when it is time (`backups`);
@@ -52,6 +53,7 @@ from appliance.tasks.certificate_chore import Certificates
 from appliance.tasks.cron import Cron
 from appliance.tasks.embedding_chore import Embedding
 from appliance.tasks.exporter import exporting
+from appliance.tasks.nginx_answers import NginxAnswers
 from appliance.tasks.relay import Relay
 from appliance.tasks.watch import Watch
 
@@ -108,7 +110,7 @@ async def tidy(context: Context, now: Clock) -> int:
     return await purging.tidy(context)
 
 
-WATCH, RELAY, CLOCK = Watch(), Relay(), clock_leaps.Watch()
+WATCH, RELAY, ANSWERS, CLOCK = Watch(), Relay(), NginxAnswers(), clock_leaps.Watch()
 CHORES = (
     Chore("life", 1.0, show_life),
     Chore("clock", 60.0, look_at_clock),
@@ -117,6 +119,7 @@ CHORES = (
     Chore("lake", 1.0, lake_runs.Doing(), seconds=None),
     Chore("backup", 5.0, Backups(), seconds=None),
     Chore("watch", 10.0, WATCH),
+    Chore("answers", 1.0, ANSWERS),
     Chore("bury", 2.0, bury),
     Chore("pause", 5.0, pause),
     Chore("embed", 2.0, Embedding()),
@@ -136,7 +139,7 @@ def run(asked: Settings) -> None:
 
 async def _run(asked: Settings) -> None:
     counts.keep_in(Paths(asked.data).counts, "scheduler")
-    with exporting(asked, (WATCH, RELAY)):
+    with exporting(asked, (WATCH, RELAY, ANSWERS)):
         await _work(asked)
 
 

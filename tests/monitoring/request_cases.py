@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tests.monitoring.cases import Alert, Case
@@ -10,6 +11,7 @@ HOUR = 60
 STEP = 2
 """Minutes between two samples of requests."""
 _TOTAL = "appliance_http_requests_total"
+_FAILED = f'{_TOTAL}{{route="/api/v1/forms",status="503"}}'
 
 
 def series(*spans: tuple[int, float]) -> str:
@@ -27,7 +29,7 @@ def http(*spans: tuple[int, float, float]) -> dict[str, str]:
     bad = [(minutes // STEP, STEP * rate * failed / 1000) for minutes, rate, failed in spans]
     return {
         f'{_TOTAL}{{route="/api/v1/forms",status="200"}}': series(*good),
-        f'{_TOTAL}{{route="/api/v1/forms",status="503"}}': series(*bad),
+        _FAILED: series(*bad),
     }
 
 
@@ -49,8 +51,14 @@ def trickle(*spans: tuple[int, int]) -> dict[str, str]:
             values.append(at)
     return {
         f'{_TOTAL}{{route="/api/v1/forms",status="200"}}': series((len(values) - 1, STEP / 6)),
-        f'{_TOTAL}{{route="/api/v1/forms",status="503"}}': " ".join(map(str, values)),
+        _FAILED: " ".join(map(str, values)),
     }
+
+
+def by_nginx(told: Mapping[str, str], status: str = "503", planned: str = "false") -> dict[str, str]:
+    """The same, but that it is nginx that answers so, since it asked no API or none answered."""
+    own = f'appliance_nginx_answers_total{{status="{status}",planned="{planned}"}}'
+    return {own if name == _FAILED else name: values for name, values in told.items()}
 
 
 def fast(told: str) -> tuple[Alert, ...]:
@@ -146,6 +154,20 @@ BURNS = (
     Case("ErrorBudgetBurnsSlowly",
          http((12 * HOUR, 100, 0), (72 * HOUR, 100, 1.05)) | probes("200", 84 * HOUR),
          ("4320m",), ("5038m",), slow("0.1049%")),
+
+    # No API answers: nginx does, and is counted as an API is. No failure is what it refuses by right.
+    Case("ErrorBudgetBurnsFast", by_nginx(http((6 * HOUR, 100, 0), (20, 100, 1000))),
+         ("360m",), ("380m",), fast("29.97%")),
+    Case("ErrorBudgetBurnsFast", by_nginx(http(BUSY, (90, 100, 0), (20, 100, 500), (60, 100, 0))),
+         ("476m", "500m"), ("472m",), fast("15.59%")),
+    Case("ErrorBudgetBurnsFast", by_nginx(trickle((30, 0), (60, 11))), ("70m",), ("90m",), fast("49.92%")),
+    Case("ErrorBudgetBurnsFast", by_nginx(trickle((30, 0), (120, 13))), ("150m",)),
+    Case("ErrorBudgetBurnsSlowly", by_nginx(trickle((30, 0), (6 * HOUR, 11))),
+         ("300m",), ("390m",), slow("13.73%")),
+    Case("ErrorBudgetBurnsSlowly", by_nginx(trickle((30, 0), (12 * HOUR, 13))), ("750m",)),
+    *(Case(name, by_nginx(http((6 * HOUR, 100, 0), (7 * HOUR, 100, 500)), status, planned), ("380m", "780m"))
+      for name in ("ErrorBudgetBurnsFast", "ErrorBudgetBurnsSlowly")
+      for status, planned in (("503", "true"), ("429", "false"), ("413", "false"))),
 )  # fmt: skip
 
 REQUEST_CASES = (

@@ -22,8 +22,6 @@ from tests.runtime.servers import until
 FOLDER = HOME / "deploy" / "grafana"
 NAMES = {"overview", "api", "tasks", "ai-analytics", "machine"}
 ONLY_SOMETIMES = {
-    "appliance:http_errors:rate5m": "nothing failed",
-    "appliance:http_errors:ratio": "nothing failed",
     "appliance_backup_last_success": "no backup yet",
     "appliance_backup_seconds": "no backup yet",
     "appliance_backup_drill_seconds": "no drill yet",

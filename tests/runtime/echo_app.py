@@ -18,6 +18,8 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     path: str = scope["path"]
     if path.endswith("/problem"):
         await answer(send, 422, b'{"title":"of the app"}', b"application/problem+json")
+    elif path.startswith("/api/status/"):
+        await answer(send, int(path.rpartition("/")[2]), b"{}", b"application/json")
     elif path.endswith("/events"):
         await events(send)
     else:

@@ -26,6 +26,7 @@ from appliance.stores.ai_counts import AiCollector
 from appliance.stores.tallies import TallyCollector
 from appliance.tasks.certificate_metrics import CertificateCollector
 from appliance.tasks.door_metrics import BuildCollector, NginxCollector
+from appliance.tasks.nginx_answers import NginxAnswers
 from appliance.tasks.program_metrics import ProgramCollector
 from appliance.tasks.relay import Relay
 from appliance.tasks.secret_metrics import SecretCollector
@@ -173,6 +174,7 @@ def test_every_metric_is_documented() -> None:
         *SecretCollector.describe(SecretCollector.__new__(SecretCollector)),
         *CountsCollector(Path("/nonexistent")).describe(),
         *NginxCollector(Path("/nonexistent")).describe(),
+        *NginxAnswers().describe(),
         *ProgramCollector.describe(ProgramCollector.__new__(ProgramCollector)),
         *BuildCollector.describe(BuildCollector.__new__(BuildCollector)),
         *Watch().describe(),
