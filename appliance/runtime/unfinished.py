@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import pymongo
-from pymongo.errors import PyMongoError
-
 from appliance.addresses import DATABASE
 from appliance.errors import CannotStart
 from appliance.settings import Settings
@@ -20,6 +17,9 @@ def check(settings: Settings) -> None:
     """Raises CannotStart when a restore into MONGODB_URI has not come to its end."""
     if settings.mongodb_uri is None:
         return
+    import pymongo  # 9 MiB, for as long as the appliance runs: not where the database is our own
+    from pymongo.errors import PyMongoError
+
     try:
         with pymongo.MongoClient[dict[str, Any]](settings.mongodb_uri, timeoutMS=_PATIENCE) as client:
             mark = client.get_default_database(DATABASE)[COLLECTION].find_one({})
