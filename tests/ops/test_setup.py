@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,25 @@ def test_a_missing_package_is_named_with_its_command_to_who_is_not_root(
     missing = f"nginx-light redis-server {monitoring}"
     assert f"Missing: {missing}. As root, run:" in ended.stderr
     assert f"apt-get update && apt-get install --no-install-recommends {missing}" in ended.stderr
+
+
+def test_the_code_is_compiled_by_who_may_write_it(checkout: Path) -> None:
+    """Where nothing is missing either: the code may be newer than the packages."""
+    for folder, lock in ((".venv", "runtime"), (".venv-mongo", "mongo")):
+        stand_in(checkout / folder, checkout / "deploy" / "requirements" / f"{lock}.txt")
+    ended = run(checkout / "scripts" / "setup", PATH=os.environ["PATH"])
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    compiled = checkout / "appliance" / "tasks" / "__pycache__" / f"worker.{sys.implementation.cache_tag}.pyc"
+    assert compiled.is_file()
+
+
+def stand_in(folder: Path, lock: Path) -> None:
+    """What setup takes for a finished virtual environment."""
+    python = Path(sys.executable).resolve()
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(python)
+    (folder / "lib" / python.name).mkdir(parents=True)
+    (folder / "ready").write_text(f"{folder.parent} {sha256(lock.read_bytes()).hexdigest()}  -\n")
 
 
 def test_a_second_setup_waits_for_the_first_and_says_so(checkout: Path) -> None:
