@@ -299,6 +299,19 @@ def again() -> None:
     )
 
 
+def idle() -> None:
+    """45 s after it is ready, as PSS: a page that n processes share counts 1/n in each."""
+    time.sleep(45)
+    sizes: dict[str, int] = {}
+    for folder in sorted({path.parent for path in GROUP.rglob("cgroup.procs")}):
+        for pid in read(folder / "cgroup.procs").split():
+            lines = read(Path("/proc") / pid / "smaps_rollup").splitlines()
+            kib = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
+            sizes[folder.name] = sizes.get(folder.name, 0) + sum(kib)
+    told = ", ".join(f"{name} {kib >> 10}" for name, kib in sizes.items())
+    say("--", f"idle, MiB: together {sum(sizes.values()) >> 10}; {told}")
+
+
 def move() -> None:
     global DATA
     DATA = Path("/srv/appliance")
@@ -327,7 +340,7 @@ def main() -> None:
     say("--", f"Linux {os.uname().release}, {shell('systemctl', '--version').stdout.split(chr(10))[0]}")
     say("--", f"{os.cpu_count()} CPUs, controllers: {read(Path('/sys/fs/cgroup/cgroup.controllers'))}")
     chosen = Path("/opt/steps").read_text().split() if Path("/opt/steps").exists() else []
-    for step in (start, limits, readiness, out_of_memory, reload, again, move, stop, uninstall):
+    for step in (start, limits, readiness, idle, out_of_memory, reload, again, move, stop, uninstall):
         if chosen and step.__name__ not in chosen:
             continue
         try:
