@@ -18,8 +18,17 @@ HOME = Path(__file__).resolve().parent.parent
 
 
 def path(value: str) -> Path:
-    """A relative path starts at HOME: every command finds the same folder wherever it is called from."""
-    return (HOME / Path(value).expanduser()).resolve()
+    """A relative path starts at HOME: every command finds the same file wherever it is called from.
+
+    Nothing is looked at: a link is followed by whoever opens it, so it may lead elsewhere by then, and a mount
+    whose server is away holds up nobody who reads the settings.
+    """
+    return HOME / Path(value).expanduser()
+
+
+def folder(value: str) -> Path:
+    """The same without links: one folder has one name, by which whoever asks for it finds who runs on it."""
+    return path(value).resolve()
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -77,7 +77,7 @@ def _row(
 class Settings:
     """The table. `None` stands for 'not given'."""
 
-    data: Path = _row("APPLIANCE_DATA", "./var", to.path, "the folder that all state lies below", "restart")
+    data: Path = _row("APPLIANCE_DATA", "./var", to.folder, "the folder that all state lies below", "restart")
     http_port: int = _row(
         "APPLIANCE_HTTP_PORT", "8080", to.port, "plain HTTP; redirects to HTTPS except on loopback"
     )

@@ -1,7 +1,9 @@
-"""A small disk of its own, which can be filled."""
+"""Disks of our own: a small one, which can be filled, and one that does not answer."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+_DETACH = 2
+"""MNT_DETACH of umount2(2)."""
 
 
 @contextmanager
@@ -26,3 +31,28 @@ def mounted(size: str) -> Iterator[Path]:
     finally:
         subprocess.run(["umount", str(folder)], check=True)
         shutil.rmtree(folder)
+
+
+@contextmanager
+def silent() -> Iterator[Path]:
+    """A mount whose server never answers, as that of a network file system that is away: FUSE, and nobody who
+    reads what the kernel asks. Who may not mount skips.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="appliance-"))
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as fault:
+        folder.rmdir()
+        pytest.skip(f"no FUSE here: {fault}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    failed = libc.mount(b"silent", os.fsencode(folder), b"fuse", 0, options)
+    try:
+        if failed:
+            pytest.skip(f"no mount of its own: {os.strerror(ctypes.get_errno())}")
+        yield folder
+    finally:
+        os.close(server)  # which ends all who still wait
+        if not failed:
+            libc.umount2(os.fsencode(folder), _DETACH)
+        folder.rmdir()

@@ -11,7 +11,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from appliance.addresses import Paths
@@ -20,12 +19,14 @@ from appliance.disk import write_durably
 from appliance.errors import CannotStart
 from appliance.runtime import certificate
 from appliance.settings import Settings
-from appliance.tls import record, sources
+from appliance.tls import distant, record, sources
 from appliance.tls.pairs import BadPair
 from appliance.tls.sources import Served
 
 EVERY = 5.0
 """Seconds from look to look."""
+_LOOK_SECONDS = 1.0
+"""That the parent waits for the operator's files: it has signals to hear."""
 _Signature = tuple[object, ...]
 
 
@@ -95,7 +96,7 @@ class Renewing(Protocol):
 
 
 class Watch:
-    """The parent's eye on the files that the certificate comes from. It waits for nothing."""
+    """The parent's eye on the files that the certificate comes from."""
 
     def __init__(
         self, paths: Paths, reloads: Renewing, say: Callable[[str], None], *, clock: Clock = utc_now
@@ -137,15 +138,17 @@ class Watch:
     def _signature(self) -> _Signature:
         """Changes with the files, and once a day: the self-signed one is made anew in time."""
         settings, paths = self._reloads.settings, self._paths
-        files = [settings.tls_certificate, settings.tls_key, paths.acme_certificate]
-        files += [paths.certificate, paths.certificate_key, paths.served]
-        return (self._clock().date(), *(_stamp(path) for path in files))
+        ours = (paths.acme_certificate, paths.certificate, paths.certificate_key, paths.served)
+        stamps = [distant.see(str(path), read=False) for path in ours]
+        return (self._clock().date(), *stamps, *_theirs(settings))
 
 
-def _stamp(path: Path | None) -> object:
-    """Through links: certbot's live/ is made of them."""
+def _theirs(settings: Settings) -> _Signature:
+    """Of the operator's files, through links: certbot's live/ is made of them. By a child, as they are read."""
+    files = [path for path in (settings.tls_certificate, settings.tls_key) if path]
+    if not files:
+        return ()
     try:
-        found = path.stat() if path else None
-    except OSError as fault:
-        return fault.errno
-    return found and (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode)
+        return tuple(distant.look(files, seconds=_LOOK_SECONDS))
+    except OSError as fault:  # no answer in time, too
+        return (repr(fault),)

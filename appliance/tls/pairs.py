@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import re
 import stat
@@ -16,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 from appliance.errors import CannotStart
+from appliance.tls import distant
+from appliance.tls.distant import Seen
 
-MOST = 1024 * 1024
-"""Bytes that a file of certificates may have."""
 _LEAST, _LEAST_CURVE = 2048, 224
 """Bits of a key: of RSA and DSA, and of one on a curve."""
 _WEAK = ("md5", "sha1")
@@ -74,9 +75,28 @@ class Pair:
         return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.chain) + key
 
 
-def read(certificate: Path, key: Path) -> Pair:
-    """Raises BadPair when the files cannot be read, or hold something else."""
-    return parse(_read(certificate), _read(key), str(certificate), str(key))
+def read(certificate: Path, key: Path, *, seconds: float | None = None) -> Pair:
+    """With `seconds`, a child reads them, which is not waited for any longer: they may lie anywhere.
+
+    Raises BadPair when the files cannot be read, or hold something else.
+    """
+    both = (certificate, key)
+    try:
+        if seconds is None:
+            seen = [distant.see(str(path), read=True) for path in both]
+        else:
+            seen = distant.look(both, seconds=seconds, read=True)
+    except TimeoutError:
+        names = " ".join(f"'{path}'" for path in dict.fromkeys(both))
+        raise BadPair(
+            f"{certificate} and {key} could not be read within {seconds:.0f} s: the server or the disk that"
+            f" they lie on does not answer; next: see which: timeout 5 ls -l {names}; then mount it anew, or"
+            " copy them to a disk of this machine and name those"
+        ) from None
+    except OSError as fault:
+        raise BadPair(f"{fault}; next: ./scripts/appliance reload") from None
+    chain, secret = map(_judge, both, seen)
+    return parse(chain, secret, str(certificate), str(key))
 
 
 def parse(chain: bytes, key: bytes, chain_name: str, key_name: str) -> Pair:
@@ -186,25 +206,21 @@ def _find_hash(certificate: x509.Certificate) -> str | None:
     return found.name if found else None
 
 
-def _read(path: Path) -> bytes:
-    try:
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        )  # a pipe would wait for a writer
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise BadPair(
-                    f"{path} is no file but a pipe, a socket or a device, which may make who reads it wait;"
-                    " next: name a file that holds it"
-                )
-            return file.read(MOST)
-    except FileNotFoundError:
-        raise BadPair(f"{path}: there is no such file; next: correct the path, or put it there") from None
-    except OSError as fault:
+def _judge(path: Path, seen: Seen) -> bytes:
+    if seen.fault == errno.ENOENT:
+        raise BadPair(f"{path}: there is no such file; next: correct the path, or put it there")
+    if not seen.fault and not (seen.is_file or stat.S_ISDIR(seen.mode)):
         raise BadPair(
-            f"{path} cannot be read: {fault.strerror}; next: let the user that the appliance runs as read it,"
+            f"{path} is no file but a pipe, a socket or a device, which may make who reads it wait;"
+            " next: name a file that holds it"
+        )
+    if seen.fault or not seen.is_file:
+        raise BadPair(
+            f"{path} cannot be read: {os.strerror(seen.fault or errno.EISDIR)};"
+            " next: let the user that the appliance runs as read it,"
             f" such as by: setfacl -m u:USER:r '{path}' (and x for the folders above it)"
-        ) from None
+        )
+    return seen.text.encode("latin-1")
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

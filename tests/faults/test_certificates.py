@@ -15,6 +15,7 @@ from cryptography import x509
 
 from appliance.runtime import rendering
 from appliance.tls import sources
+from tests import disks
 from tests.ops.command import appliance_command
 from tests.running import Running, running
 from tests.runtime.servers import free_port, temporary_data, until
@@ -135,6 +136,18 @@ def test_what_is_replaced_is_taken_up_and_what_is_broken_is_told(scene: Scene) -
         until(lambda: scrape(scene.appliance)[FAILING,] == 0, 60, "it is mended")
     assert failures == []
     assert scrape(scene.appliance)[EXPIRY,] == scene.served().not_valid_after_utc.timestamp()
+
+
+def test_a_mount_that_does_not_answer_is_refused_and_hangs_nobody(scene: Scene) -> None:
+    scene.authority.write(scene.folder, "one.test")
+    scene.reload(scene.files)
+    with disks.silent() as away:
+        key = f"APPLIANCE_TLS_KEY={scene.folder / 'key.pem'}\n"
+        told = scene.reload(f"APPLIANCE_TLS_CERTIFICATE={away / 'chain.pem'}\n{key}", status=2)
+        assert f"not reloaded, everything runs on as before: {away / 'chain.pem'} and " in told
+        assert "does not answer; next: see which: timeout 5 ls -l " in told
+        assert scene.doctor()["severity"] == "ok", "it looks at what runs"
+    assert "reloaded" in scene.reload(scene.files)
 
 
 def test_a_certificate_is_got_by_acme_and_taken_up(scene: Scene) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from appliance import settings
 from appliance.addresses import Paths
 from appliance.errors import CannotStart
 from appliance.runtime import folders, preflight, rendering, serving
 from appliance.settings import Settings
 from appliance.tls import record, sources
 from appliance.tls.sources import Served
+from tests import disks
 from tests.tls.authority import DAY, NOW, Authority, pem
 
 
@@ -205,6 +207,54 @@ def test_a_broken_replacement_is_told_once_and_mended(
     assert names(own) == ("new.test",)
     assert record.find(paths) is None
     assert len(said) == 1
+
+
+def test_a_mount_that_goes_away_holds_nobody_up(
+    watched: tuple[Reloads, list[str], Callable[[], None]], own: Settings, paths: Paths
+) -> None:
+    """Its server does not answer: what was served is, it is told once, and a start goes on."""
+    reloads, said, look = watched
+    with disks.silent() as away:
+        gone = replace(own, tls_certificate=away / "chain.pem", tls_key=away / "key.pem")
+        reloads.settings = gone
+        for _ in range(4):
+            look()
+        (told,) = said
+        assert (
+            told.startswith("the certificate of before goes on being served: ") and "does not answer" in told
+        )
+        assert str(record.find(paths)) in told
+        assert "the certificate of before is served: " in serving.settle(gone)[0]
+    assert names(own) == ("forms.test",)
+    reloads.settings = own
+    for _ in range(3):
+        look()
+    assert record.find(paths) is None and reloads.taken == []
+
+
+def test_a_link_that_leads_elsewhere_is_followed(
+    watched: tuple[Reloads, list[str], Callable[[], None]],
+    own: Settings,
+    authority: Authority,
+    tmp_path: Path,
+) -> None:
+    """As certbot's live/ does, after each renewal, also where the setting came as text."""
+    reloads, _, look = watched
+    live = tmp_path / "live"
+    live.symlink_to(tmp_path)
+    given = {"APPLIANCE_TLS_CERTIFICATE": str(live / "chain.pem"), "APPLIANCE_TLS_KEY": str(live / "key.pem")}
+    linked = settings.load({"APPLIANCE_DATA": str(own.data), **given}, dotenv=tmp_path / "none")
+    reloads.settings = linked
+    look()
+    look()
+    assert reloads.taken == []
+    (tmp_path / "renewed").mkdir()
+    authority.write(tmp_path / "renewed", "new.test")
+    live.unlink()
+    live.symlink_to(tmp_path / "renewed")
+    look()
+    look()
+    assert [each.pair.names for each in reloads.taken] == [("new.test",)]
 
 
 def test_nothing_is_looked_at_while_a_reload_runs(

@@ -13,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from appliance.settings import HOME
-from appliance.tls import pairs
+from appliance.tls import distant, pairs
 from appliance.tls.pairs import BadPair
+from tests import disks
 from tests.tls.authority import DAY, NOW, Authority, key_pem, new_key, pem
 
 
@@ -125,6 +126,32 @@ def test_a_pipe_that_nobody_writes_into_is_refused_at_once(
     call = [sys.executable, "-P", "-c", ask, str(chain), str(key)]
     told = subprocess.run(call, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert "BadPair" in told.stderr and "is no file but a pipe" in told.stderr and "; next: " in told.stderr
+
+
+def test_a_mount_that_does_not_answer_is_told_in_time(tmp_path: Path, authority: Authority) -> None:
+    """And nobody is left to wait there, nor is the next who asks."""
+    chain, key = authority.write(tmp_path, "a.test")
+    with disks.silent() as away:
+        for both in ((chain, away / "key.pem"), (away / "chain.pem", key)):
+            with pytest.raises(
+                BadPair, match=r"could not be read within 1 s: .*; next: see which: timeout 5 ls"
+            ):
+                pairs.read(*both, seconds=1)
+        assert pairs.read(chain, key, seconds=30).names == ("a.test",)
+    assert not distant._left
+
+
+def test_a_child_reads_what_we_would(tmp_path: Path, authority: Authority) -> None:
+    chain, key = authority.write(tmp_path, "a.test")
+    odd = tmp_path / "odd"
+    odd.write_bytes(bytes(range(256)) * 8192)
+    for path in (chain, key, odd, tmp_path, tmp_path / "none", Path("/dev/null")):
+        (seen,) = distant.look([path], seconds=30, read=True)
+        assert seen == distant.see(str(path), read=True)
+    assert seen == distant.look([Path("/dev/null")], seconds=30)[0]
+    assert distant.look([odd], seconds=30, read=True)[0].text == odd.read_bytes()[: distant.MOST].decode(
+        "latin-1"
+    )
 
 
 def test_a_chain_ends_with_the_first_of_it(tmp_path: Path, authority: Authority) -> None:
