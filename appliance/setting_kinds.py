@@ -20,8 +20,8 @@ HOME = Path(__file__).resolve().parent.parent
 def path(value: str) -> Path:
     """A relative path starts at HOME: every command finds the same file wherever it is called from.
 
-    Nothing is looked at: a link is followed by whoever opens it, so it may lead elsewhere by then, and a mount
-    whose server is away holds up nobody who reads the settings.
+    Nothing is looked at: a link is followed by whoever opens it, so it may lead elsewhere by then, and a
+    mount whose server is away holds up nobody who reads the settings.
     """
     return HOME / Path(value).expanduser()
 

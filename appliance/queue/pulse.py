@@ -1,13 +1,15 @@
 """How a child shows its parent that it is not stuck: a moment in memory that both of them see.
 
 Up to that moment its silence is fine. No file and no socket is needed, so neither a full disk nor a parent
-that waits for an answer can make a child seem dead, or the parent.
+that waits for an answer can make a child seem dead, or the parent. Nor a /dev/shm that nobody may write to:
+`multiprocessing` keeps what is shared in a file there.
 """
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import time
-from multiprocessing.sharedctypes import RawValue
 
 SILENCE = 10.0
 """Seconds after a beat within which another one has to come."""
@@ -19,7 +21,8 @@ class Pulse:
     """Make it before the child is forked. Its clock is CLOCK_MONOTONIC, which all processes share."""
 
     def __init__(self) -> None:
-        self._until = RawValue("d", 0.0)
+        # Anonymous and shared (the default of mmap): it has no name, and a fork passes it on.
+        self._until = ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
 
     def beat(self) -> None:
         self.promise(SILENCE)

@@ -139,12 +139,12 @@ class Watch:
         """Changes with the files, and once a day: the self-signed one is made anew in time."""
         settings, paths = self._reloads.settings, self._paths
         ours = (paths.acme_certificate, paths.certificate, paths.certificate_key, paths.served)
-        stamps = [distant.see(str(path), read=False) for path in ours]
+        stamps = [distant.see(path, read=False) for path in ours]
         return (self._clock().date(), *stamps, *_theirs(settings))
 
 
 def _theirs(settings: Settings) -> _Signature:
-    """Of the operator's files, through links: certbot's live/ is made of them. By a child, as they are read."""
+    """Of the operator's files, through links: certbot's live/ is made of them. A child looks, as it reads them."""
     files = [path for path in (settings.tls_certificate, settings.tls_key) if path]
     if not files:
         return ()

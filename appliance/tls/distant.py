@@ -28,7 +28,7 @@ _left: dict[tuple[Path, ...], subprocess.Popen[bytes]] = {}
 
 
 class Seen(NamedTuple):
-    """`fault` is an errno, 0 when the file is there; `text` has a character for each byte of a regular file."""
+    """`fault` is an errno, 0 when it is there; `text` has a character for each byte of a regular file."""
 
     fault: int = 0
     mode: int = 0
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 
 def look(paths: Sequence[Path], *, seconds: float, read: bool = False) -> list[Seen]:
-    """Through links. Raises TimeoutError when no answer comes in time, and OSError where nobody can be sent."""
+    """Through links. Raises TimeoutError when no answer comes in time, OSError where nobody can be sent."""
     asked = tuple(paths)
     if asked in _left and _left[asked].poll() is None:
         raise TimeoutError
@@ -70,11 +70,11 @@ def _end(child: subprocess.Popen[bytes], asked: tuple[Path, ...]) -> None:
         _left[asked] = child
 
 
-def see(path: str, *, read: bool) -> Seen:
+def see(path: Path, *, read: bool) -> Seen:
     """May wait for ever. A pipe is not read, and its opening does not wait for a writer."""
     try:
         if not read:
-            return _seen(os.stat(path))
+            return _seen(path.stat())
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             found = _seen(os.fstat(descriptor))
@@ -88,7 +88,7 @@ def _seen(found: os.stat_result) -> Seen:
 
 
 def main(arguments: Sequence[str]) -> None:
-    found = [see(path, read=arguments[0] == "read") for path in arguments[1:]]
+    found = [see(Path(path), read=arguments[0] == "read") for path in arguments[1:]]
     json.dump(found, sys.stdout)  # tuples become lists
 
 

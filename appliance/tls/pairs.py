@@ -83,7 +83,7 @@ def read(certificate: Path, key: Path, *, seconds: float | None = None) -> Pair:
     both = (certificate, key)
     try:
         if seconds is None:
-            seen = [distant.see(str(path), read=True) for path in both]
+            seen = [distant.see(path, read=True) for path in both]
         else:
             seen = distant.look(both, seconds=seconds, read=True)
     except TimeoutError:

@@ -147,7 +147,7 @@ def test_a_child_reads_what_we_would(tmp_path: Path, authority: Authority) -> No
     odd.write_bytes(bytes(range(256)) * 8192)
     for path in (chain, key, odd, tmp_path, tmp_path / "none", Path("/dev/null")):
         (seen,) = distant.look([path], seconds=30, read=True)
-        assert seen == distant.see(str(path), read=True)
+        assert seen == distant.see(path, read=True)
     assert seen == distant.look([Path("/dev/null")], seconds=30)[0]
     assert distant.look([odd], seconds=30, read=True)[0].text == odd.read_bytes()[: distant.MOST].decode(
         "latin-1"
