@@ -42,7 +42,7 @@ def state() -> State:
         return State("off", f"{text}; the whole of it: {NOTES / 'log'}; {NEXT} anew")
     if processes.start_time(pid) != start:
         return State("off", f"its build was broken off; {NEXT}, going on where it was")
-    return State("building", f"{text}{_progress()}")
+    return State("building", f"{text}{_progress()}" if text.startswith("compiling") else text)
 
 
 def is_ready() -> bool:
@@ -52,6 +52,15 @@ def is_ready() -> bool:
 def was_begun() -> bool:
     """Whether anybody ever had it built."""
     return is_ready() or (NOTES / "state").is_file()
+
+
+def tell_operator() -> str | None:
+    """What a start says of it; None when there is nothing to wait for or to mend."""
+    found = state()
+    if found.kind == "building":
+        follow = f"next: ./scripts/appliance status says how far it is; what it does: tail -f {NOTES / 'log'}"
+        return f"language models are prepared in the background ({found.detail}), all else works; {follow}"
+    return f"AI is off: {found.detail}" if found.kind == "off" and was_begun() else None
 
 
 def use() -> None:
@@ -70,7 +79,7 @@ def _progress() -> str:
     except OSError:
         return ""
     done, total = map(int, steps[-1]) if steps else (0, 0)
-    return f", {100 * done // total} % of llama.cpp compiled" if total else ""
+    return f", {100 * done // total} % done" if total else ""
 
 
 def shipped(name: str) -> Path | None:

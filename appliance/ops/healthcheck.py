@@ -30,7 +30,8 @@ def find_faults(chosen: Settings) -> Iterator[str]:
         return
     for program in programs:
         if not status.is_well(program, chosen):
-            yield f"{program.name} {program.state} {program.detail}".rstrip()
+            state = "" if supervisor.is_stopped_by_hand(program.detail) else f"{program.state} "
+            yield f"{program.name} {state}{program.detail}".rstrip()
     for told in (front.ask(chosen).fault, front.find_tls_fault(chosen)):
         if told:
             yield told

@@ -23,6 +23,7 @@ from appliance.stores import programs as stores
 from appliance.tls import sources, trust
 
 ROOT_ADVICE = "next: set APPLIANCE_USER (docs/operating.md), or run the systemd unit"
+_NEXT = "next: ./scripts/appliance doctor"
 TRIAL = "trial: SecantusDB is young; for data that matters set MONGODB_URI or install mongod"
 
 
@@ -144,7 +145,7 @@ def _describe(found: Plan | None, program: Program) -> dict[str, Any]:
 
 def _print(report: dict[str, Any]) -> None:
     database = report["database"]
-    print(f"appliance {report['version']}: {'up' if report['up'] else 'NOT UP'}")
+    print(f"appliance {report['version']}: {_verdict(report)}")
     _print_differences(report)
     print(f"data      {report['data']}")
     print(f"doors     {'  '.join(report['doors'])}")
@@ -162,10 +163,21 @@ def _print(report: dict[str, Any]) -> None:
         budget_table.show(report["budget"], report["programs"])
     if any(row["user"] == "root" for row in report["programs"]):
         print(f"\nit runs as root; {ROOT_ADVICE}")
-    if report["problem"]:
-        print(f"\n{report['problem']}")
+    if problem := report["problem"]:
+        print(f"\n{problem}" + ("" if "; next: " in problem else f"; {_NEXT}"))
     elif not report["up"]:
-        print("\nnext: ./scripts/appliance doctor")
+        print(f"\n{_NEXT}")
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    """In the words of what was done: one who has stopped a program looks for no fault."""
+    if report["up"]:
+        return "up"
+    left = [row["name"] for row in report["programs"] if supervisor.is_stopped_by_hand(row["detail"])]
+    if not left:
+        return "NOT UP"
+    were = "was" if len(left) == 1 else "were"
+    return f"NOT UP: {', '.join(left)} {were} {supervisor.BY_HAND}; next: {supervisor.start_command(*left)}"
 
 
 def _print_differences(report: dict[str, Any]) -> None:

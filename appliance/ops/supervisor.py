@@ -31,6 +31,9 @@ SILENT_SECONDS = 30.0
 """The guardian looks every second. Longer than its longest turn, shorter than what it is ended after."""
 
 
+BY_HAND = "stopped by hand"
+
+
 class NotRunning(CannotStart):
     """No supervisord answers for this data folder."""
 
@@ -110,17 +113,22 @@ def _describe(row: dict[str, Any], course: Course) -> str:
         silence = "does not answer" if course.has_answered else "has not answered yet"
         return ", ".join([silence, *told] if course.answers is False else told)
     if row["statename"] == "STOPPED" and row["start"]:
-        return f"stopped by hand; next: {start_command(row['name'])}"
+        return f"{BY_HAND}; next: {start_command(row['name'])}"
     if row["statename"] not in ENDED:
         return ""
     if course.phase == Phase.DOWN:
         return f"gave up after {ATTEMPTS} attempts: {course.why}; next: {start_command(row['name'])}"
     if course.phase == Phase.LEFT:
-        return f"stopped by hand; next: {start_command(row['name'])}"
+        return f"{BY_HAND}; next: {start_command(row['name'])}"
     if course.phase == Phase.WAITING:
         seconds = max(0, round(course.due - time.monotonic()))
         return f"{course.why}; attempt {course.attempts + 1} of {ATTEMPTS} in {seconds} s"
     return ""
+
+
+def is_stopped_by_hand(detail: str) -> bool:
+    """By what is told of a program."""
+    return detail.startswith(BY_HAND)
 
 
 def full_name(name: str) -> str:
@@ -136,8 +144,8 @@ def expand(arguments: Sequence[str]) -> list[str]:
     return action + [full_name(name) for name in names]
 
 
-def start_command(name: str) -> str:
-    return f"./scripts/supervisorctl start {name}"
+def start_command(*names: str) -> str:
+    return f"./scripts/supervisorctl start {' '.join(names)}"
 
 
 def restart_command(name: str) -> str:

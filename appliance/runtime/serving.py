@@ -144,7 +144,7 @@ class Watch:
 
 
 def _theirs(settings: Settings) -> _Signature:
-    """Of the operator's files, through links: certbot's live/ is made of them. A child looks, as it reads them."""
+    """Of the operator's files, by a child; through links, of which certbot's live/ is made."""
     files = [path for path in (settings.tls_certificate, settings.tls_key) if path]
     if not files:
         return ()

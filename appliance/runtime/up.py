@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from appliance import processes, settings
+from appliance import llama_install, processes, settings
 from appliance.addresses import Paths, front_url
 from appliance.clock import utc_now
 from appliance.errors import CannotStart
@@ -351,6 +351,8 @@ class Parent:
                 )
             elif self.paths.drained.exists():
                 self._resume()
+            if (told := llama_install.tell_operator()) is not None:
+                self.steps.say(told)
             self.notifier.tell(READY=1, STATUS=f"ready at {where}")
         elif news:
             self.steps.say(news)

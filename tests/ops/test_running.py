@@ -153,6 +153,25 @@ def test_only_ends_that_nobody_asked_for_count_as_restarts(appliance: Running) -
     until(lambda: appliance.program("scheduler").is_running)
 
 
+def test_what_was_stopped_by_hand_is_told_so_with_the_command_that_starts_it(appliance: Running) -> None:
+    start = "next: ./scripts/supervisorctl start"
+    assert command(appliance, "supervisorctl", "stop", "redis", "worker-default").returncode == 0
+    try:
+        ended = command(appliance, "status")
+        assert ended.returncode == 1
+        head, *rest = ended.stdout.splitlines()
+        assert head == (
+            "appliance 0.1.0: NOT UP: redis, worker-default were stopped by hand;"
+            f" {start} redis worker-default"
+        )
+        assert rest[-1].endswith("next: ./scripts/appliance doctor"), rest
+        told = command(appliance, "healthcheck").stdout
+        assert f"redis stopped by hand; {start} redis; worker-default stopped by hand; {start} " in told
+    finally:
+        assert command(appliance, "supervisorctl", "start", "redis", "worker-default").returncode == 0
+        appliance.until_ready()
+
+
 def test_doctor_finds_no_error(appliance: Running) -> None:
     ended = command(appliance, "doctor", "--json")
     errors = [row for row in json.loads(ended.stdout) if row["severity"] == "error"]

@@ -35,7 +35,7 @@ def test_a_promise_of_the_child_is_seen_by_its_parent() -> None:
 
 
 def test_no_folder_is_needed_for_it() -> None:
-    """Where /dev/shm cannot be written, `multiprocessing` shares nothing, and workers ended as they started."""
+    """Where /dev/shm cannot be written, `multiprocessing` shares nothing: workers ended as they started."""
     read_only = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh")
     if subprocess.run([*read_only, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("mounting is not allowed here")

@@ -8,7 +8,7 @@ from appliance import courses, llama_install, plan, processes, trees
 from appliance.ops import draining, instance, service
 from appliance.ops.findings import Fault, Situation, check
 from appliance.ops.status import is_replaced
-from appliance.ops.supervisor import restart_command, start_command
+from appliance.ops.supervisor import is_stopped_by_hand, restart_command, start_command
 from appliance.runtime import door, monitoring
 from appliance.runtime.guardian import probes
 from appliance.services import ai_models
@@ -85,7 +85,7 @@ def programs(situation: Situation) -> Iterator[Fault]:
             )
         elif state in ("STARTING", "STOPPING"):
             yield "warning", f"{name} is {state.lower()}", "look again in some seconds"
-        elif state == "STOPPED":
+        elif state == "STOPPED" or is_stopped_by_hand(program.detail):
             yield (
                 "warning",
                 f"{name} was stopped by hand",
