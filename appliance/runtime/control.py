@@ -53,7 +53,7 @@ class Program(NamedTuple):
 
 
 class Control:
-    """Each call connects anew. Raises Failed and Cancelled, and xmlrpc.client.Error for what is refused."""
+    """Each call connects anew. Raises Failed and Cancelled, and xmlrpc.client.Error for a question refused."""
 
     def __init__(self, paths: Paths, cancelled: threading.Event) -> None:
         self.paths, self.cancelled = paths, cancelled
@@ -82,7 +82,7 @@ class Control:
         """Whether what was started does. Raises Failed when it has ended again."""
         found = self.find(program.address)
         if found.died:
-            raise Failed(f"{program.name} ended at its start; see ./scripts/appliance logs {program.name}")
+            raise Failed(f"{program.name} ended at its start; next: ./scripts/appliance logs {program.name}")
         return found.state == "RUNNING"
 
     def signal(self, program: Program, name: str) -> None:
@@ -102,7 +102,9 @@ class Control:
             self._ask(lambda supervisor: getattr(supervisor, method)(address, False))
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != harmless:
-                raise
+                name = address.rpartition(":")[2]
+                told = f"supervisord refuses {method} of {name}: {fault.faultString}"
+                raise Failed(f"{told}; next: ./scripts/appliance logs {name}") from None
 
     def _ask(self, question: Callable[[Any], object]) -> object:
         """Again, when no answer comes: each question here may be asked twice."""
@@ -113,9 +115,8 @@ class Control:
                     return question(proxy.supervisor)
             except (OSError, HTTPException) as fault:
                 if time.monotonic() > deadline:
-                    raise Failed(
-                        f"supervisord does not answer ({fault}); see {self.paths.logs / 'supervisord.log'}"
-                    ) from None
+                    log = self.paths.logs / "supervisord.log"
+                    raise Failed(f"supervisord does not answer ({fault}); next: see {log}") from None
             if self.cancelled.wait(_LOOK):
                 raise Cancelled
 

@@ -100,7 +100,7 @@ def find_door_faults(settings: Settings, running: Settings) -> list[str]:
 
 def find_port_faults(settings: Settings) -> Iterator[str]:
     if settings.http_port == settings.https_port:
-        yield f"APPLIANCE_HTTP_PORT and APPLIANCE_HTTPS_PORT are both {settings.http_port}; change one"
+        yield f"APPLIANCE_HTTP_PORT and APPLIANCE_HTTPS_PORT are both {settings.http_port}; next: change one"
         return
     if not settings.bind:
         yield "APPLIANCE_BIND names no address; next: unset it, or give 127.0.0.1 or 0.0.0.0"

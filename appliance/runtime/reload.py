@@ -169,6 +169,8 @@ class Reload(threading.Thread):
         self.wanted, self.served = wanted, served
         self.fault: str | None = "it ended without a word"
         """None once all is done."""
+        self.touched = False
+        """Whether it came as far as the first program."""
         self.cancelled = threading.Event()
         self._paths, self._say, self.only = paths, say, only
         self._control = Control(paths, self.cancelled)
@@ -179,7 +181,7 @@ class Reload(threading.Thread):
             self._replace_all()
             self.fault = None
         except Cancelled:
-            self.fault = "the appliance stops"
+            self.fault = "the appliance stops; next: nothing, the next start reads all of it"
         except Exception as fault:  # a thread's end must be told, whatever it is
             self.fault = str(fault) or repr(fault)
         finally:
@@ -195,7 +197,8 @@ class Reload(threading.Thread):
         wanted = [program for program in found if self._is_wanted(program)]
         apis = [program for program in wanted if program.name.startswith("api-")]
         if len(apis) == 1 and apis[0].runs:
-            raise Failed(f"nothing was touched: {_alone(apis[0])}")
+            raise Failed(_alone(apis[0]))
+        self.touched = True
         died = [program for program in wanted if program.died]
         for program in died:
             self._start_again(program)
@@ -214,7 +217,7 @@ class Reload(threading.Thread):
         for store in (each for each in every if each.name in LEFT_ALONE and not each.runs):
             if programs.stays_off(store.name, self.wanted.settings) is None:
                 next_command = f"./scripts/supervisorctl start {store.name}"
-                raise Failed(f"nothing was touched: {store.name} does not run; next: {next_command}")
+                raise Failed(f"{store.name} does not run; next: {next_command}, then reload again")
 
     def _is_wanted(self, program: Program) -> bool:
         """It runs, or should: it ended by itself, and nobody has told the guardian to leave it."""
@@ -257,7 +260,7 @@ class Reload(threading.Thread):
         self._control.until(
             lambda: self._works(program, before),
             READY_SECONDS,
-            f"{program.name} was started, but is not ready; see ./scripts/appliance logs {program.name}",
+            f"{program.name} was started, but is not ready; next: ./scripts/appliance logs {program.name}",
         )
         self._say(f"{program.name} runs anew")
 
@@ -303,7 +306,7 @@ class Reload(threading.Thread):
         except Failed:
             write_durably(self._paths.served, certificate)
             write_atomically(config, before)  # it is what others learn the doors from
-            raise Failed("nginx does not take its settings; see ./scripts/appliance logs nginx") from None
+            raise Failed("nginx does not take its settings; next: ./scripts/appliance logs nginx") from None
         self._control.until(lambda: all(map(_quits, workers)), HUP_SECONDS, "nginx keeps its old workers")
 
 
@@ -349,11 +352,13 @@ def _check_nginx(paths: Paths, text: str, draft: str) -> None:
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired:
-        raise CannotStart("nginx -t did not end within 30 s") from None
+        raise CannotStart("nginx -t did not end within 30 s; next: try again") from None
     finally:
         config.unlink(missing_ok=True)
     if told.returncode != 0:
-        raise CannotStart(f"nginx refuses it: {told.stderr.strip()}")
+        words = " ".join(told.stderr.split())
+        mend = "./scripts/appliance config diff says what was changed; correct it, then reload again"
+        raise CannotStart(f"nginx refuses what is made of the settings: {words}; next: {mend}")
 
 
 def _quits(worker: int) -> bool:

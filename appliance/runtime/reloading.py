@@ -39,6 +39,22 @@ def read_outcome(paths: Paths) -> Outcome | None:
         return None
 
 
+_MEND = "correct it, then ./scripts/appliance reload; docs/settings.md lists every setting"
+_LOOK = "./scripts/appliance status; mend that, then reload again"
+_DISK = "./scripts/appliance doctor; mend that, then reload again"
+
+
+def refusal(fault: Exception) -> str:
+    """Which setting, file or server is at fault, and what to do next, a line each."""
+    if isinstance(fault, OSError):
+        return with_next(f"{fault.filename or 'a file'}: {fault.strerror or fault}", _DISK)
+    return "\n".join(with_next(line, _MEND) for line in str(fault).splitlines())
+
+
+def with_next(told: str, mend: str) -> str:
+    return told if "; next: " in told else f"{told}; next: {mend}"
+
+
 def forget(paths: Paths) -> None:
     """At the start: what an earlier run left."""
     paths.reload_outcome.unlink(missing_ok=True)
@@ -119,7 +135,7 @@ class Reloads:
             hold_secrets(self._paths, wanted.held)
             self._held = wanted.held
         except (SettingError, CannotStart, OSError) as fault:
-            self._say(f"not reloaded, everything runs on as before: {fault}")
+            self._say(f"not reloaded, everything runs on as before: {refusal(fault)}")
             self._end("refused")
             return
         self._say("reloading: each program in turn, without a pause")
@@ -163,7 +179,8 @@ class Reloads:
             self._say("reloaded")
             self._end("done")
         else:
-            self._say(f"the reload ended midway: {ended.fault}")
+            how = "the reload ended midway" if ended.touched else "not reloaded, no program was touched"
+            self._say(f"{how}: {with_next(ended.fault, _LOOK)}")
             self._end("failed")
 
     def cancel(self) -> None:

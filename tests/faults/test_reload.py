@@ -268,8 +268,9 @@ def test_what_cannot_be_used_changes_nothing(
     told = appliance_command("reload", data=appliance.paths.data)
     path.write_text(held)
     assert told.returncode == 2, told.stdout + told.stderr
-    assert fault in told.stdout
-    assert "everything runs on as before" in told.stdout
+    (line,) = told.stdout.splitlines()
+    assert line.startswith("not reloaded, everything runs on as before: ")
+    assert fault in line and "; next: " in line
     assert pids(appliance) == before
     assert (appliance.paths.run / "nginx.conf").read_text() == config
     assert appliance.is_ready()
@@ -304,7 +305,8 @@ def test_without_its_mark_it_fails_and_says_so(appliance: Running) -> None:
     appliance.paths.reloading.symlink_to("/nonexistent/folder/mark")
     told = appliance_command("reload", data=appliance.paths.data)
     assert told.returncode == 1, told.stdout + told.stderr
-    assert "the reload ended midway: [Errno 2]" in told.stdout
+    assert "not reloaded, no program was touched: [Errno 2]" in told.stdout
+    assert told.stdout.rstrip().endswith("; next: ./scripts/appliance status; mend that, then reload again")
     assert pids(appliance) == before
 
 
@@ -371,7 +373,7 @@ def test_what_shows_no_life_fails_and_its_log_is_named(
     beat.unlink()
     beat.symlink_to("/nonexistent/folder/beat")
     try:
-        with pytest.raises(Failed, match=r"see \./scripts/appliance logs scheduler"):
+        with pytest.raises(Failed, match=r"next: \./scripts/appliance logs scheduler"):
             control._restart(appliance_program(appliance, "scheduler"))
     finally:
         beat.unlink()
@@ -457,7 +459,7 @@ def test_without_redis_nothing_is_touched(appliance: Running) -> None:
         before = pids(appliance)
         ended = appliance_command("reload", data=appliance.paths.data)
         assert ended.returncode == 1, ended.stdout + ended.stderr
-        assert "nothing was touched: redis does not run" in ended.stderr + ended.stdout
+        assert "not reloaded, no program was touched: redis does not run" in ended.stderr + ended.stdout
         assert "next: ./scripts/supervisorctl start redis" in ended.stderr + ended.stdout
         assert pids(appliance) == before
     finally:
