@@ -88,7 +88,7 @@ def _print(found: list[Finding]) -> None:
     for finding in found:
         print(f"{finding.severity:<8} {finding.check:<15} {shown(finding.meaning)}")
         if finding.next:
-            print(f"{'':<24} next: {finding.next}")
+            print(f"{'':<24} {'hint' if finding.severity == 'ok' else 'next'}: {finding.next}")
     worst = ", ".join(_count(severity, found) for severity in ("error", "warning"))
     print(f"\n{worst}; docs/doctor.md explains each check")
 

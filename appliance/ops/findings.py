@@ -22,7 +22,10 @@ Severity = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`meaning` says what is the case and what it leads to, `next` which command to run or what to change."""
+    """`meaning` says what is the case and what it leads to, `next` which command to run or what to change.
+
+    `ok` is also what is so by somebody's choice: then `next`, if there is one, says how to have it better.
+    """
 
     check: str
     severity: Severity

@@ -53,7 +53,7 @@ class Program(NamedTuple):
 
 
 class Control:
-    """Each call connects anew. Raises Failed and Cancelled, and xmlrpc.client.Error for a question refused."""
+    """Each call connects anew. Raises Failed and Cancelled, and xmlrpc.client.Error for a refusal."""
 
     def __init__(self, paths: Paths, cancelled: threading.Event) -> None:
         self.paths, self.cancelled = paths, cancelled

@@ -28,7 +28,7 @@ from appliance.stores import webhooks
 from appliance.tls import record
 from tests.ops import test_doctor_stopped
 from tests.ops.fingerprints import fingerprint
-from tests.ops.planting import Row, judge, nothing, planting
+from tests.ops.planting import Row, bad, judge, nothing, planting
 from tests.running import Running, running, unique
 from tests.runtime.servers import free_ports, until
 
@@ -332,7 +332,16 @@ def test_what_the_kernel_does_not_enforce_is_one_line(place: Place) -> None:
     told = [each for each in examine(place) if each.check == "budget" and "nothing is held" in each.meaning]
     plan = json.loads(place.paths.plan.read_text())
     assert len(told) == bool(plan["degraded"])
-    assert all(name in told[0].meaning for name in plan["degraded"])
+    assert all(name in each.meaning for each in told for name in plan["degraded"])
+    assert all((each.severity, "systemd-run" in each.next) == ("ok", True) for each in told)
+
+
+def test_what_was_chosen_is_no_warning(place: Place) -> None:
+    """A healthy first machine: the trial database, by root, perhaps without cgroups. Tests have no limits."""
+    found = examine(place)
+    assert {each.check for each in bad(found)} <= {"rate-limit"}
+    told = {each.check: each.meaning for each in found}
+    assert ("runs as root" in told["user"]) == (os.geteuid() == 0)
 
 
 def judged(place: Place, name: str, program: supervisor.Program) -> list[Finding]:

@@ -107,11 +107,11 @@ ROWS = [
     row(
         faults.a_setting_that_is_none, "settings", "error", "APPLIANCE_TOKEN_HOURS='never'",
         "{place.dotenv}:2",
-        "correct it", hides="database-kind supervisor",
+        "correct it", hides="supervisor",
     ),
     row(
         faults.no_time_zones, "settings", "error", "no tables of time zones",
-        "tzdata", hides="database-kind supervisor",
+        "tzdata", hides="supervisor",
     ),
     of_setting("RATE_LIMIT", "off", "rate-limit", "warning", "RATE_LIMIT=off", "unset RATE_LIMIT"),
     of_setting(
@@ -125,10 +125,10 @@ ROWS = [
         "BACKUP_FOLDER", "{place.scratch}/away", "backups", "error", "{place.scratch}/away",
         "mount its disk",
     ),
-    row(faults.no_mongod, "database-kind", "error", "there is no mongod", "up", hides="database-kind"),
+    row(faults.no_mongod, "database-kind", "error", "there is no mongod", "up"),
     row(
         faults.data_of_another_server, "database-kind", "error", "{place.paths.mongo} was made by some other",
-        "set APPLIANCE_MONGO", hides="database-kind",
+        "set APPLIANCE_MONGO",
     ),
     row(faults.half_swapped, "half-restored", "error", "{place.data} was cut short", "up"),
     row(faults.a_draft_within, "half-restored", "warning", "{place.data}/.draft", "rm -r"),
@@ -271,7 +271,7 @@ def test_a_limit_of_this_very_terminal_is_named_by_the_command_itself(place: Pla
     told = appliance_command(command=[*command, "--json"], data=place.data, **place.environ)
     assert mark(place) == before
     found = [(row["check"], row["severity"]) for row in json.loads(told.stdout) if row["severity"] != "ok"]
-    assert found == [("database-kind", "warning"), ("supervisor", "error"), ("open-files", "error")]
+    assert found == [("supervisor", "error"), ("open-files", "error")]
     assert told.returncode == 2
     shown = appliance_command(command=command, data=place.data, **place.environ).stdout
     assert "a process may open 1000 files, 4096 are needed" in shown

@@ -70,7 +70,7 @@ def _wide(networks: tuple[str, ...]) -> str:
 
 @check("database-kind", "the database is a MongoDB")
 def database_kind(situation: Situation) -> Iterator[Fault]:
-    """A young server is fine to try things with; its users should know that it is one."""
+    """A young server is fine to try things with, so no fault; its users should know that it is one."""
     from appliance.runtime import mongo
 
     if situation.settings.mongodb_uri:
@@ -89,7 +89,7 @@ def database_kind(situation: Situation) -> Iterator[Fault]:
         )
     elif kind == "secantusdb":
         yield (
-            "warning",
+            "ok",
             "the embedded trial database SecantusDB holds the data; its format has no upgrade in place",
             "for data that matters set MONGODB_URI, or install mongod before the first start",
         )

@@ -112,24 +112,33 @@ def restarts(situation: Situation) -> Iterator[Fault]:
 
 @check("user", "nothing runs as root", needs_running=True)
 def user(situation: Situation) -> Iterator[Fault]:
+    """By whoever started it, and nothing fails by it."""
     rows = situation.programs or []
     if any(program.pid and trees.find_user(program.pid) == "root" for program in rows):
         yield (
-            "warning",
+            "ok",
             "every program runs as root: a fault in one is a fault of the machine",
-            "the three steps of docs/operating.md#the-user, then a restart; or the unit (docs/systemd.md)",
+            (
+                "useradd --system appliance, APPLIANCE_USER=appliance in .env, a restart"
+                " (docs/operating.md#the-user); or scripts/install (docs/systemd.md)"
+            ),
         )
 
 
 @check("budget", "the kernel holds every program to its part of the machine", needs_running=True)
 def budget(situation: Situation) -> Iterator[Fault]:
+    """Which controls can be had is the machine's; that one was overstepped, a program's."""
     found = plan.find(situation.paths)
     if found and found.degraded:
         whys = "; ".join(found.reasons())
         yield (
-            "warning",
+            "ok",
             f"nothing is held to its part of {_listed(found.degraded)}: {whys}",
-            "docs/operating.md, 'The budget'",
+            (
+                "start it by the unit (docs/systemd.md), as root, or, with cgroups of version 2, by:"
+                " systemd-run --user --scope -p Delegate=yes ./scripts/up;"
+                " a container is held as a whole (docs/operating.md#the-budget)"
+            ),
         )
     for program in situation.programs or []:
         if killed := stores.use(found, program.name, None).oom_kills:
