@@ -67,7 +67,8 @@ async def _serve(searcher: Searcher, asked: Settings, pulse: Pulse) -> None:
     searcher.warm()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = await asyncio.start_unix_server(answer, Paths(asked.data).search_socket, limit=LONGEST)
+    path = Paths(asked.data).search_socket
+    server = await asyncio.start_unix_server(answer, path, limit=LONGEST)
     next_look = time.monotonic() + _LOOK
     while not stopped.is_set():
         pulse.beat()
@@ -77,6 +78,7 @@ async def _serve(searcher: Searcher, asked: Settings, pulse: Pulse) -> None:
             next_look = time.monotonic() + _LOOK
             searcher.rest()
     server.close()
+    path.unlink(missing_ok=True)  # else the next start tells of a stale socket after a clean stop
 
 
 class Searcher:

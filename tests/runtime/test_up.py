@@ -324,9 +324,11 @@ def test_supervisors_own_shutdown_is_not_a_clean_stop(running: Appliance) -> Non
     """supervisord exits 0 then; the parent says that it did not ask for it. Last: it ends the shared one."""
     environ = running.environ | programs.supervisor_environment(running.settings)
     ctl = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", str(HOME / "supervisord.conf")]
+    until(running.paths.search_socket.exists)
     subprocess.run([*ctl, "shutdown"], env=environ, capture_output=True, check=True)
     assert running.wait() == 1
     assert running.living() == []
+    assert not running.said("stale sockets"), "each program has ended as it should"
 
 
 def test_what_cannot_start_leaves_nothing_behind(environ: dict[str, str], data: Path) -> None:
