@@ -20,13 +20,14 @@ from appliance.errors import CannotStart
 from appliance.runtime import certificate
 from appliance.settings import Settings
 from appliance.tls import distant, record, sources
-from appliance.tls.pairs import BadPair
+from appliance.tls.pairs import BadPair, NoAnswer
 from appliance.tls.sources import Served
 
 EVERY = 5.0
 """Seconds from look to look."""
 _LOOK_SECONDS = 1.0
 """That the parent waits for the operator's files: it has signals to hear."""
+_SILENT = "no answer"
 _Signature = tuple[object, ...]
 
 
@@ -115,11 +116,13 @@ class Watch:
         # Two files that are replaced one after the other do not belong together for a moment.
         if signature == self._seen and signature != self._judged:
             with contextlib.suppress(OSError):  # a full disk: the next look tries again
-                self._judge()
-                self._judged = signature
+                # Files that answer a look and are not read in time are read again.
+                if self._judge() or signature[-1] == _SILENT:
+                    self._judged = signature
         self._seen = signature
 
-    def _judge(self) -> None:
+    def _judge(self) -> bool:
+        """Whether it was read, and so was judged."""
         settings = self._reloads.settings
         try:
             if reason := certificate.ensure(self._paths, clock=self._clock):
@@ -132,8 +135,9 @@ class Watch:
             if record.find(self._paths) != str(fault):
                 self._say(f"the certificate of before goes on being served: {fault}")
             record.keep(self._paths, str(fault))
-        else:
-            record.keep(self._paths, None)
+            return not isinstance(fault, NoAnswer)
+        record.keep(self._paths, None)
+        return True
 
     def _signature(self) -> _Signature:
         """Changes with the files, and once a day: the self-signed one is made anew in time."""
@@ -150,5 +154,5 @@ def _theirs(settings: Settings) -> _Signature:
         return ()
     try:
         return tuple(distant.look(files, seconds=_LOOK_SECONDS))
-    except OSError as fault:  # no answer in time, too
-        return (repr(fault),)
+    except OSError:  # no answer in time, too
+        return (_SILENT,)

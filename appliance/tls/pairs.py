@@ -30,6 +30,10 @@ class BadPair(CannotStart):
     """It cannot be served. The message says which file, why, and what to do next."""
 
 
+class NoAnswer(BadPair):
+    """It could not be read in time; so nothing is known of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     chain: tuple[x509.Certificate, ...]
@@ -78,7 +82,7 @@ class Pair:
 def read(certificate: Path, key: Path, *, seconds: float | None = None) -> Pair:
     """With `seconds`, a child reads them, which is not waited for any longer: they may lie anywhere.
 
-    Raises BadPair when the files cannot be read, or hold something else.
+    Raises BadPair when the files cannot be read, or hold something else, and NoAnswer of it.
     """
     both = (certificate, key)
     try:
@@ -88,7 +92,7 @@ def read(certificate: Path, key: Path, *, seconds: float | None = None) -> Pair:
             seen = distant.look(both, seconds=seconds, read=True)
     except TimeoutError:
         names = " ".join(f"'{path}'" for path in dict.fromkeys(both))
-        raise BadPair(
+        raise NoAnswer(
             f"{certificate} and {key} could not be read within {seconds:.0f} s: the server or the disk that"
             f" they lie on does not answer; next: see which: timeout 5 ls -l {names}; then mount it anew, or"
             " copy them to a disk of this machine and name those"
