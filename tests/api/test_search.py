@@ -99,6 +99,7 @@ def users_of_numpy(appliance: Running) -> set[str]:
 def test_before_the_first_answer_nothing_is_loaded(appliance: Running, cast: People) -> None:
     """The first test here: nobody has answered anything yet."""
     form_id = publish(cast.alice)
+    until_embedded(cast.alice, form_id)  # its process answers
     found = search(cast.alice, form_id, "anything")
     assert (found["responses"], found["pending"], found["complete"]) == ([], 0, True)
     assert users_of_numpy(appliance) == set()
