@@ -38,6 +38,8 @@ def command(name: str, settings: Settings, paths: Paths) -> list[str]:
             f"--config.file={_written(paths, 'prometheus', _prometheus(settings))}",
             f"--storage.tsdb.path={paths.prometheus / 'series'}",
             f"--storage.tsdb.retention.time={KEPT}", f"--storage.tsdb.retention.size={KEPT_BYTES}",
+            # What fired before a restart fires on after it, and does not wait for its rule's `for` once more.
+            "--rules.alert.for-grace-period=0s",
             "--storage.tsdb.wal-compression", "--query.max-concurrency=4", "--query.timeout=30s",
             "--query.max-samples=5000000", "--log.format=json", _page(settings, name), listens,
         ]  # fmt: skip

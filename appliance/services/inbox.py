@@ -51,8 +51,14 @@ async def receive(context: Context, told: list[shapes.Told]) -> int:
     """Take down what Alertmanager tells; how many rows changed. Raises PyMongoError."""
     ids = {inbox.alert_id(each.fingerprint, alertmanager.cut(each.startsAt)): each for each in told}
     known, done = await inbox.known(context.db, ids), 0
+    strange = {each.fingerprint for alert_id, each in ids.items() if alert_id not in known}
+    still = {row["fingerprint"]: row for row in await inbox.unended(context.db, strange)}
     for alert_id, each in ids.items():
         row = known.get(alert_id)
+        if row is None and (before := still.get(each.fingerprint)) is not None:
+            if before.get("told_as") != alertmanager.cut(each.startsAt):
+                continue  # whether it goes on, or is another one, `inbox_settling` finds out
+            row = before
         if row is None:
             done += await add(context, row_of(each), each.status == "firing")
         elif each.status == "resolved" and row["state"] != "resolved":

@@ -9,7 +9,8 @@
 - A silence of ours that no row asks for ends: who made it has died before the row was written.
 
 Alertmanager forgets alerts when it is started anew, until each is told again: nothing is over before it has
-run for `SETTLED`. All of it may be done twice.
+run for `SETTLED`. Where Prometheus was started anew too, as at each start and reload, it tells what goes on
+as begun since: that is the same alert, and stays acknowledged. All of it may be done twice.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from appliance.stores.mongo import Document
 
 SETTLED: Final = dt.timedelta(minutes=2)
 """Prometheus tells what fires each minute, the appliance each half."""
+TOLD_ANEW: Final = dt.timedelta(minutes=5)
+"""After Alertmanager came up: what has begun by then may have fired before. It takes three evaluations."""
 GRACE: Final = dt.timedelta(minutes=1)
 """From a silence to the row that asks for it, and from an alert to the message of it."""
 SECONDS: Final = 30.0
@@ -53,7 +56,10 @@ class _Round:
         self._context, self._now = context, now
         self._silences = {each.id: each for each in world.silences}
         self._alerts = {each.fingerprint: each for each in world.alerts}
+        self._up_since = alertmanager.cut(world.up_since)
         self._has_settled = now - world.up_since > SETTLED
+        self._go_on: set[str] = set()
+        """Fingerprints of what is in the inbox, and still is."""
         self._asked: set[str] = set()
         """Silences that rows ask for."""
 
@@ -66,12 +72,13 @@ class _Round:
 
     async def _settle(self, row: Document) -> int:
         found = self._alerts.get(row["fingerprint"])
-        is_there = found is not None and alertmanager.cut(found.startsAt) == row["started_at"]
-        if row["state"] != "resolved" and not is_there and (found is not None or self._has_settled):
-            row = await service.end(self._context, row, self._now)
-            return 1 + await self._after_its_end(row, found)
         if row["state"] == "resolved":
             return await self._after_its_end(row, found)
+        if found is not None and await self._is_same(row, found):
+            self._go_on.add(row["fingerprint"])
+        elif found is not None or self._has_settled:
+            row = await service.end(self._context, row, self._now)
+            return 1 + await self._after_its_end(row, found)
         if row["state"] == "acknowledged":
             return await self._keep_quiet(row, self._now + service.HOLD, service.HOLD / 2)
         if row["state"] == "silenced":
@@ -79,6 +86,15 @@ class _Round:
         return 0
 
     # -- what still is
+
+    async def _is_same(self, row: Document, found: Alert) -> bool:
+        started = alertmanager.cut(found.startsAt)
+        if started in (row["started_at"], row.get("told_as")):
+            return True
+        if row["started_at"] >= self._up_since or started - self._up_since > TOLD_ANEW:
+            return False
+        await inbox.change(self._context.db, row["_id"], _unless_over({"told_as": started}), None)
+        return True
 
     async def _keep_quiet(self, row: Document, until: dt.datetime, at_least: dt.timedelta) -> int:
         """Prolong what keeps it so, or make that again."""
@@ -132,6 +148,7 @@ class _Round:
             inbox.alert_id(each.fingerprint, alertmanager.cut(each.startsAt)): each
             for each in self._alerts.values()
             if each.labels.get("alertname") != "Watchdog"
+            and each.fingerprint not in self._go_on
             and not each.status.inhibitedBy
             and self._now - each.startsAt > GRACE
         }

@@ -1,12 +1,13 @@
 """The inbox of alerts: one row for each time that one has begun, whoever raised it.
 
 `{_id, number, fingerprint, name, severity, labels, summary, next, state, started_at, ended_at, acknowledged,
-silenced, silence_id, history, open}`
+silenced, silence_id, history, open, told_as}`
 
 `_id` is made of Alertmanager's fingerprint of the labels and of the time when it began, so that the same one
 told twice is one row. `acknowledged` is `{by, at, note}`, `silenced` the same with `until`; both are kept
-when it is over. `silence_id` names what keeps it quiet in Alertmanager. `open` is there while somebody has to
-look after the row: until it is over, and nothing keeps it quiet any more.
+when it is over. `told_as` is when it has begun by what is told since Prometheus and Alertmanager were started
+anew. `silence_id` names what keeps it quiet in Alertmanager. `open` is there while somebody has to look after
+the row: until it is over, and nothing keeps it quiet any more.
 """
 
 from __future__ import annotations
@@ -118,6 +119,14 @@ async def newest(db: Database, query: Document, high: int | None, limit: int) ->
 async def open_rows(db: Database) -> list[Document]:
     """All that somebody has to look after."""
     return await db.alerts.find({"open": True}).to_list()
+
+
+async def unended(db: Database, fingerprints: Iterable[str]) -> list[Document]:
+    """Rows of these that are not over."""
+    wanted = set(fingerprints)
+    if not wanted:
+        return []
+    return [row for row in await open_rows(db) if row["fingerprint"] in wanted and row["state"] != "resolved"]
 
 
 async def prune(db: Database, before: dt.datetime, most: int) -> int:

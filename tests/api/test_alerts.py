@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import json
 import os
 import signal
@@ -57,6 +58,11 @@ def fire(appliance: Running, name: str, **more: Any) -> None:
 def rows(admin: httpx.Client, name: str) -> list[Row]:
     found: list[Row] = admin.get(PATH, params={"limit": 200}).json()["alerts"]
     return [row for row in found if row["name"] == name]
+
+
+def is_over(admin: httpx.Client, name: str) -> bool:
+    """The newest of that name."""
+    return bool(rows(admin, name)[0]["state"] == "resolved")
 
 
 def arrived(appliance: Running, admin: httpx.Client) -> Row:
@@ -242,6 +248,42 @@ def test_one_that_begins_anew_is_loud(appliance: Running, cast: People) -> None:
     again, before = rows(cast.admin, row["name"])
     assert (before["state"], again["state"], again["acknowledged"]) == ("resolved", "firing", None)
     assert not is_quiet(appliance, row["name"])
+
+
+def test_what_goes_on_over_a_restart_is_the_same_alert(appliance: Running, cast: People) -> None:
+    """Alertmanager has forgotten it, and Prometheus, started anew too, tells it as begun since."""
+    held, loud = arrived(appliance, cast.admin), arrived(appliance, cast.admin)
+    assert cast.admin.post(f"{PATH}/{held['alert_id']}/acknowledge", json={}).status_code == 200
+    appliance.signal("alertmanager")
+
+    def has_forgotten() -> bool:
+        with contextlib.suppress(alertmanager.Away):
+            known = {each.labels["alertname"] for each in alertmanager.alerts(appliance.settings)}
+            return not known & {held["name"], loud["name"]}
+        return False
+
+    until(has_forgotten, 60, "Alertmanager has begun anew")
+    settle(appliance, dt.timedelta())
+    since = utc_now()
+    for row in (held, loud):
+        fire(appliance, row["name"], since=since)
+    again = message(loud["name"], "firing", loud["alert_id"].partition("-")[0], since)
+    assert inner(appliance, again).status_code in (200, 204)
+    settle(appliance)
+    for row, state in ((held, "acknowledged"), (loud, "firing")):
+        (now,) = rows(cast.admin, row["name"])
+        assert (now["alert_id"], now["state"]) == (row["alert_id"], state)
+        assert "resolved" not in [step["what"] for step in now["history"]]
+    assert is_quiet(appliance, held["name"]) and not is_quiet(appliance, loud["name"])
+    for row in (held, loud):
+        fire(appliance, row["name"], since=since, over=True)
+    settle(appliance)
+    for row in (held, loud):
+        until(functools.partial(is_over, cast.admin, row["name"]), 40, "it is over")
+        assert len(rows(cast.admin, row["name"])) == 1
+    fire(appliance, loud["name"], since=utc_now() + dt.timedelta(milliseconds=50))
+    settle(appliance)
+    assert [row["state"] for row in rows(cast.admin, loud["name"])] == ["firing", "resolved"], "another one"
 
 
 def test_it_may_be_taken_back(appliance: Running, cast: People) -> None:
