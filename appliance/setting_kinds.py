@@ -23,12 +23,20 @@ def path(value: str) -> Path:
     Nothing is looked at: a link is followed by whoever opens it, so it may lead elsewhere by then, and a
     mount whose server is away holds up nobody who reads the settings.
     """
-    return HOME / Path(value).expanduser()
+    if "\0" in value:
+        raise ValueError("a path without the character NUL is needed")
+    try:
+        return HOME / Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("a path is needed: there is no such user as it names with ~") from None
 
 
 def folder(value: str) -> Path:
     """The same without links: one folder has one name, by which whoever asks for it finds who runs on it."""
-    return path(value).resolve()
+    try:
+        return path(value).resolve()
+    except RuntimeError:
+        raise ValueError("a folder is needed: its links lead round in a circle") from None
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -134,7 +134,7 @@ class Reloads:
             hold_dotenv(self._paths, wanted.asked)
             hold_secrets(self._paths, wanted.held)
             self._held = wanted.held
-        except (SettingError, CannotStart, OSError) as fault:
+        except Exception as fault:  # whatever it is: this is the parent, and the programs run on
             self._say(f"not reloaded, everything runs on as before: {refusal(fault)}")
             self._end("refused")
             return

@@ -44,7 +44,7 @@ def find(settings: Settings, purpose: Purpose) -> Choice | None:
     """None when there is none. Whether it can be used, nobody has looked yet."""
     asked = settings.ai_model if purpose == "chat" else settings.embedding_model
     if asked is not None:
-        return Choice(asked, "AI_MODEL" if purpose == "chat" else "EMBEDDING_MODEL")
+        return Choice(asked.resolve(), "AI_MODEL" if purpose == "chat" else "EMBEDDING_MODEL")
     used = link(settings, purpose)
     if used.is_symlink():
         return Choice(used.resolve(), "appliance model use")

@@ -45,18 +45,26 @@ def find(settings: Settings) -> Place | None:
     A file is named by its model's digest: another model has another one, the same under another name its own.
     """
     choice = ai_models.find(settings, "embedding")
-    if choice is None:
-        return None
+    return _of(settings, choice.path) if choice else None
+
+
+def _of(settings: Settings, model: Path) -> Place | None:
     try:
-        name = f"{ai_models.digest(choice.path)[:16]}.vectors"
+        name = f"{ai_models.digest(model)[:16]}.vectors"
     except OSError:
         return None
-    return Place(Paths(settings.data).vectors / name, choice.path)
+    return Place(Paths(settings.data).vectors / name, model)
 
 
 def get(settings: Settings) -> Place:
     """Raises ModelFault when there is no model for vectors."""
-    place = find(settings)
+    choice = ai_models.find(settings, "embedding")
+    return of(settings, choice.path if choice else None)
+
+
+def of(settings: Settings, model: Path | None) -> Place:
+    """Of the model that this process runs, whatever is chosen by now. Raises ModelFault for None."""
+    place = _of(settings, model) if model else None
     if place is None:
         raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
     return place

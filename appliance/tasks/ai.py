@@ -172,7 +172,9 @@ def _fault(fault: ModelFault) -> dict[str, Any]:
 async def tell_counts(*, hung_up: bool = False) -> None:
     """What this process has counted since it last told."""
     global _told
-    counts = dataclasses.replace(models().counts)
+    if _models is None:
+        return  # it came to nothing before there was anything to count
+    counts = dataclasses.replace(_models.counts)
     grown: Mapping[str, float] = {
         field.name: getattr(counts, field.name) - getattr(_told, field.name)
         for field in dataclasses.fields(Counts)
@@ -182,7 +184,7 @@ async def tell_counts(*, hung_up: bool = False) -> None:
     await ai_counts.add(
         redis, {_NAMES.get(name, name): count for name, count in grown.items()} | {"hung_up": hung_up}
     )
-    await ai_counts.set_loaded(redis, models().loaded)
+    await ai_counts.set_loaded(redis, _models.loaded)
 
 
 _NAMES = {"prompt": "prompt_tokens", "cached": "cached_tokens", "generated": "generated_tokens"}

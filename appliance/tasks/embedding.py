@@ -17,6 +17,8 @@ from appliance.tasks import ai, process
 log = logs.get(__name__)
 _held: Any = None
 """An `embedding.Held`. NumPy comes along with it, so it is made where it is needed."""
+_place: vector_place.Place | None = None
+"""Of the model that this process runs: another one is used from the next `reload` on."""
 
 
 @registry.task("embed_responses")
@@ -42,11 +44,11 @@ async def embed_responses(run: Run) -> dict[str, Any]:
 
 
 async def _work(run: Run) -> dict[str, Any]:
-    global _held
+    global _held, _place
     from appliance.services import embedding
 
     context = process.context()
-    place = vector_place.get(context.settings)
+    place = _place = _place or vector_place.of(context.settings, ai.models().chosen.embedding)
     _held = _held or embedding.Held()
     writer = await _held.get(context, place)
     return await embedding.Embedding(context, run, writer, ai.models().embed).work()

@@ -97,6 +97,10 @@ class Searcher:
         except (ModelFault, ImportError) as fault:
             log.warning("the model for vectors cannot be used", extra={"error": str(fault)})
             return Found(fault=str(fault))
+        except (ValueError, IndexError) as fault:  # what the map shows was changed after it was looked at
+            log.warning("the file of vectors is damaged", extra={"error": str(fault)})
+            broken, self._index = self._index, None
+            return Found(inode=broken.inode if broken else 0)
 
     def warm(self) -> None:
         """Load the model, and take in the file, which takes a second for 100,000 responses, before somebody

@@ -45,9 +45,10 @@ class Seen(NamedTuple):
 def look(paths: Sequence[Path], *, seconds: float, read: bool = False) -> list[Seen]:
     """Through links. Raises TimeoutError when no answer comes in time, OSError where nobody can be sent."""
     asked = tuple(paths)
-    if asked in _left and _left[asked].poll() is None:
+    for gone in [each for each, child in _left.items() if child.poll() is not None]:
+        del _left[gone]
+    if asked in _left:
         raise TimeoutError
-    _left.pop(asked, None)
     command = [sys.executable, "-I", "-S", __file__, "read" if read else "look", *map(str, asked)]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:

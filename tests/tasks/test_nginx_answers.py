@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from tests.runtime.servers import Front, echo_apps, front, temporary_data, until
 from tests.tasks.test_exporter import scrape
 
 FORGED = '"message":"request","own":"503"'
-LINE = b'{"message":"request","own":"%s","status":503}\n'
+LINE = b'{"time":"2026-11-28T12:00:00Z","program":"nginx","level":"info","message":"request","own":"%s"}\n'
 
 
 @pytest.fixture
@@ -148,6 +149,57 @@ def test_no_line_is_lost_by_a_rotation(tmp_path: Path, answers: NginxAnswers) ->
     answers.look(path)
     assert (tmp_path / "nginx.log.3").exists()
     assert counted(answers) == {("503", "false"): 50}
+
+
+@pytest.mark.parametrize("at", [1, 30, len(LINE) - 5])
+def test_a_line_that_a_rotation_splits_is_counted(tmp_path: Path, answers: NginxAnswers, at: int) -> None:
+    path, line = tmp_path / "nginx.log", LINE % b"503"
+    path.touch()
+    answers.look(path)
+    path.write_bytes(line + line[:at])
+    answers.look(path)
+    path.rename(tmp_path / "nginx.log.1")
+    path.write_bytes(line[at:] + line)
+    answers.look(path)
+    assert counted(answers) == {("503", "false"): 3}
+
+
+def test_a_log_that_was_emptied_is_read_from_its_beginning(tmp_path: Path, answers: NginxAnswers) -> None:
+    path, line = tmp_path / "nginx.log", LINE % b"503"
+    path.touch()
+    answers.look(path)
+    path.write_bytes(line * 5)
+    answers.look(path)
+    os.truncate(path, 0)
+    path.write_bytes(line * 2)
+    answers.look(path)
+    assert counted(answers) == {("503", "false"): 7}
+
+
+def test_an_alert_of_nginx_that_quotes_a_caller_is_none(tmp_path: Path, answers: NginxAnswers) -> None:
+    """It quotes him as he is: `2048 worker_connections are not enough, … request: "GET /f/x?…"`."""
+    path = tmp_path / "nginx.log"
+    path.touch()
+    answers.look(path)
+    quoted = b'2026/11/28 12:00:00 [alert] 7#7: worker_connections are not enough, request: "GET /f/x?'
+    path.write_bytes(quoted + LINE.rstrip(b"\n") % b"503" + FORGED.encode() + b'"\n')
+    answers.look(path)
+    assert counted(answers) == {}
+
+
+def test_what_is_no_log_holds_nobody_up(tmp_path: Path, answers: NginxAnswers) -> None:
+    path = tmp_path / "nginx.log"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="it is no file"):
+        answers.look(path)
+    path.unlink()
+    path.write_bytes(b"x" * (1 << 22))  # no line
+    for _ in range(2):
+        answers.look(path)
+    path.unlink()
+    path.write_bytes(LINE % b"503")
+    answers.look(path)
+    assert counted(answers) == {("503", "false"): 1}
 
 
 def test_it_goes_on_after_a_scheduler_that_was_killed(appliance: Running) -> None:
