@@ -51,4 +51,8 @@ async def _work(run: Run) -> dict[str, Any]:
     place = _place = _place or vector_place.of(context.settings, ai.models().chosen.embedding)
     _held = _held or embedding.Held()
     writer = await _held.get(context, place)
-    return await embedding.Embedding(context, run, writer, ai.models().embed).work()
+    done = await embedding.Embedding(context, run, writer, ai.models().embed).work()
+    wanted = vector_place.find(context.settings)
+    if wanted is not None and wanted.path != place.path:
+        return {**done, "fault": "another model for vectors is chosen; next: ./scripts/appliance reload"}
+    return done

@@ -33,14 +33,12 @@ class Embedding:
 
     def __init__(self) -> None:
         self._counted = float("-inf")
-        self._place: vector_place.Place | None = None
-        """As worker-ai has it: another model is used from the next `reload` on."""
 
     async def __call__(self, context: Context, now: Clock) -> int:
         """Always 0: nobody needs a line of log every two seconds."""
         if not llama_install.is_ready():
             return 0
-        place = self._place = self._place or vector_place.find(context.settings)
+        place = vector_place.find(context.settings)
         if place is not None and await _has_work(context, place) and await _may_begin(context, now):
             await _send(context)
         if time.monotonic() - self._counted > _COUNT:

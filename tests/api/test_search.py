@@ -316,13 +316,40 @@ def test_while_ai_is_off_nothing_piles_up(tmp_path: Any) -> None:
             until(lambda: found(admin, form_id) == [only], 60, "it is found again")
 
 
+def test_a_model_that_is_chosen_meanwhile_is_not_mixed_with_the_one_that_runs(tmp_path: Path) -> None:
+    """Until the reload, what comes in is compared with what there is; then all is embedded anew."""
+    whole = models.embedding_model().read_bytes()
+    (tmp_path / "one.gguf").write_bytes(whole)
+    (tmp_path / "two.gguf").write_bytes(whole + b"\0" * 32)  # the same, and another
+    chosen = tmp_path / "chosen.gguf"
+    chosen.symlink_to("one.gguf")
+    with running(EMBEDDING_MODEL=str(chosen)) as appliance:
+        models.until_at_work(appliance)
+        with appliance.client(appliance.login()) as admin:
+            form_id = publish(admin)
+            first = answer(admin, form_id, ABOUT["queue"])
+            until(lambda: found(admin, form_id) == [first], 60, "it is found")
+            before = vector_place.find(appliance.settings)
+            assert before is not None
+            chosen.unlink()
+            chosen.symlink_to("two.gguf")
+            second = answer(admin, form_id, ABOUT["queue"])
+            until(lambda: set(found(admin, form_id) or ()) == {first, second}, 60, "both are found")
+            assert vectors(appliance, before) and not vectors(appliance), "by the model that runs"
+            for program in ("worker-ai", "worker-high"):
+                appliance.signal(program, signal.SIGTERM)
+            until(lambda: not before.path.exists(), 60, "the other file is gone")
+            until(lambda: set(found(admin, form_id) or ()) == {first, second}, 60, "both are found again")
+
+
 def found(client: httpx.Client, form_id: str) -> list[str] | None:
     given = client.get(f"/api/v1/forms/{form_id}/search", params={"q": "a long wait"})
     return ids(given.json()) if given.status_code == 200 else None
 
 
-def vectors(appliance: Running) -> bytes:
-    place = vector_place.find(appliance.settings)
+def vectors(appliance: Running, place: vector_place.Place | None = None) -> bytes:
+    """Of the model that is chosen, or of another one."""
+    place = place or vector_place.find(appliance.settings)
     assert place is not None
     return place.path.read_bytes() if place.path.exists() else b""
 

@@ -49,6 +49,8 @@ def load(**environ: str) -> Settings:
         ("APPLIANCE_ADMIN_PASSWORD", "long enough\u00a0", "must not begin or end with a space"),
         ("APPLIANCE_ADMIN_PASSWORD", "long\nenough", "must not hold control characters"),
         ("APPLIANCE_ADMIN_PASSWORD", os.fsdecode(b"long enough \xff."), "UTF-8 is needed"),
+        ("APPLIANCE_TLS_CERTIFICATE", "~nobody-here/a.pem", "there is no such user as it names with ~"),
+        ("APPLIANCE_DATA", "/a\0b", "a path without the character NUL is needed"),
         ("SECRET_KEY", "short", "32 bytes or more are needed"),
         ("APPLIANCE_TLS_KEY", "-----BEGIN PRIVATE KEY-----\nMIIE", "the path of a file is needed"),
         ("APPLIANCE_HSTS", "yes", "must be auto, on or off"),
