@@ -257,6 +257,7 @@ def is_logged(appliance: Running, name: str) -> bool:
         ("requests", "many", "APPLIANCE_LIMIT_REQUESTS='many'"),
         ("certificate", "no certificate", "holds no certificate in PEM form"),
         ("dotenv", "ALERT_SLACK_URL=https://h/%zz\n", "ALERT_SLACK_URL=(secret)"),
+        ("dotenv", "APPLIANCE_TLS_CERTIFICATE=~nobody-here/a.pem\n", "there is no such user"),
     ],
 )
 def test_what_cannot_be_used_changes_nothing(
