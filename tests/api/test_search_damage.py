@@ -66,13 +66,18 @@ def damage(appliance: Running, kind: str, older: Path, made: list[str]) -> None:
     elif kind == "folder":
         file.unlink()
         file.mkdir()
+    elif kind == "scribbled":
+        at = file.read_bytes().index(made[0].encode())
+        with file.open("r+b") as opened:
+            opened.seek(at)
+            opened.write(b"\xff" * 24)  # no id, in what the searcher has mapped
     else:  # nothing looks at what has been read before: seen when it is opened
         flip(file, made[0] if kind == "first" else made[-1])
         for program in ("worker-high", "worker-ai"):
             appliance.signal(program, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["half", "empty", "older", "folder", "first", "last"])
+@pytest.mark.parametrize("kind", ["half", "empty", "older", "folder", "scribbled", "first", "last"])
 def test_a_damaged_file_is_made_again(appliance: Running, cast: People, tmp_path: Path, kind: str) -> None:
     form_id = publish(cast.alice)
     made = [answer(cast.alice, form_id, words) for words in ABOUT.values()]
