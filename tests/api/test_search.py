@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from appliance import trees
 from appliance.services import purging, vector_place
 from appliance.stores import purges
-from tests import models, people
+from tests import models, own
 from tests.api.accounts import add_key
 from tests.api.analyses import filled, publish
 from tests.faults.steering import settle_as_if_later, until_whole, with_context
@@ -32,17 +31,8 @@ ABOUT: dict[str, str] = {
 }
 
 
-@pytest.fixture(scope="module")
-def appliance() -> Iterator[Running]:
-    """One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def cast(appliance: Running) -> Iterator[People]:
-    with people.gather(appliance) as gathered:
-        yield gathered
+appliance, cast = own.appliance, own.cast
+"""One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
 
 
 @pytest.fixture(autouse=True)

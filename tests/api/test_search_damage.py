@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,28 +12,19 @@ import pytest
 
 from appliance import processes
 from appliance.services import vector_place
-from tests import models, people
+from tests import models, own
 from tests.api.analyses import publish
 from tests.api.test_search import ABOUT, answer, count, ids, search, until_embedded
 from tests.faults.steering import until_whole
 from tests.people import People
-from tests.running import Running, running
+from tests.running import Running
 from tests.runtime.servers import until
 
 RECORD = 1664
 
 
-@pytest.fixture(scope="module")
-def appliance() -> Iterator[Running]:
-    """One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def cast(appliance: Running) -> Iterator[People]:
-    with people.gather(appliance) as gathered:
-        yield gathered
+appliance, cast = own.appliance, own.cast
+"""One of their own: where a file of vectors is begun anew, all responses there are embedded again."""
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -18,9 +17,9 @@ from appliance.analytics.tables import TABLES
 from appliance.services import lake_running, lake_runs
 from appliance.services.context import open_context
 from appliance.services.lake_running import Summary
-from tests import people
+from tests import own
 from tests.people import People
-from tests.running import Running, running
+from tests.running import Running
 from tests.tasks.test_exporter import scrape
 
 DEFINITION: dict[str, Any] = {
@@ -32,17 +31,8 @@ DEFINITION: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def appliance() -> Iterator[Running]:
-    """One of their own: what others do meanwhile would be counted too."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def cast(appliance: Running) -> Iterator[People]:
-    with people.gather(appliance) as gathered:
-        yield gathered
+appliance, cast = own.appliance, own.cast
+"""One of their own: what others do meanwhile would be counted too."""
 
 
 @pytest.fixture
