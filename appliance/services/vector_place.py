@@ -58,13 +58,15 @@ def _of(settings: Settings, model: Path) -> Place | None:
 
 def get(settings: Settings) -> Place:
     """Raises ModelFault when there is no model for vectors."""
-    choice = ai_models.find(settings, "embedding")
-    return of(settings, choice.path if choice else None)
+    return _must(find(settings))
 
 
 def of(settings: Settings, model: Path | None) -> Place:
     """Of the model that this process runs, whatever is chosen by now. Raises ModelFault for None."""
-    place = _of(settings, model) if model else None
+    return _must(_of(settings, model) if model else None)
+
+
+def _must(place: Place | None) -> Place:
     if place is None:
         raise ModelFault("there is no model for vectors; next: appliance status says how to get one")
     return place
